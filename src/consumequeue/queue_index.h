@@ -1,0 +1,181 @@
+// The index over all queues: for each queue, the list of places in the commit log that hold its batches.
+//
+// The newest entries of a queue live in memory (its tail). When the tail holds entries_per_block entries it becomes
+// a block: 4 KiB, written exactly once to the queue's own index file, which is created with its first block. Of a
+// written block only a mark stays in memory. All of it can be rebuilt from the commit log.
+//
+// Threads: "log thread" functions are called by the one thread that owns the log; "background" ones by the one
+// maintenance thread; all others by any thread. Queues are guarded by striped locks held for a few memory accesses,
+// never across I/O. With a simulated disk one thread plays all parts.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "consumequeue/entry.h"
+#include "io/disk.h"
+
+namespace imago::consumequeue {
+
+struct index_options {
+    std::string directory;                        ///< index files live here, spread over subdirectories
+    std::size_t tail_memory_max = 512ULL << 20;   ///< tails above it are sealed early, as blocks that are not full
+    std::size_t block_cache_bytes = 16ULL << 20;  ///< blocks read back from disk
+    std::size_t open_files_max = 1024;
+};
+
+/// What stays in memory of a written block.
+struct block_mark {
+    queue_offset first;         ///< base of its first entry
+    log_position position;      ///< of its first entry's frame; with the next mark it bounds a rebuild
+    unix_ms max_timestamp;      ///< largest in the block
+    std::uint64_t bytes_before; ///< sum of batch sizes of this queue before the block (for retention by size)
+};
+
+/// A queue as a checkpoint stores it. Entries of blocks not yet safely on disk are in `tail`.
+struct queue_snapshot {
+    queue_id id;
+    queue_offset start;
+    queue_offset end;
+    std::uint64_t first_block = 0;  ///< number of marks.front() in the index file
+    std::uint64_t bytes_total = 0;  ///< sum of batch sizes ever published
+    std::vector<block_mark> marks;
+    std::vector<index_entry> tail;
+};
+
+/// Where a lookup has to go on: a block on disk.
+struct block_ref {
+    queue_id queue;
+    std::uint64_t number = 0;        ///< block number in the queue's index file; at byte number * block_size
+    queue_offset first;
+    log_position from_position;      ///< frames of the block lie in [from_position, to_position)
+    log_position to_position;
+};
+
+enum class lookup : std::uint8_t {
+    found,          ///< entries were appended to the output
+    at_end,         ///< offset == end: nothing yet
+    out_of_range,   ///< below start or above end
+    unknown_queue,
+    in_block,       ///< read the block (read_block), then ask it
+};
+
+/// A reader that waits for a queue to grow. Owned by the caller, linked while waiting.
+struct waiter {
+    /// Called once by publish on the log thread, after the waiter was unlinked and with no lock held; must not block.
+    /// Also called when the queue is removed.
+    void (*woken)(waiter&) = nullptr;
+    void* context = nullptr;
+    // Owned by the index while linked:
+    queue_id queue{};
+    waiter* next = nullptr;
+    waiter* previous = nullptr;
+    bool linked = false;
+};
+
+/// A decoded, verified block.
+struct block {
+    std::vector<index_entry> entries;
+};
+
+class open_files;
+
+class queue_index {
+public:
+    queue_index(io::disk& disk, index_options options);
+    ~queue_index();
+    queue_index(const queue_index&) = delete;
+    queue_index& operator=(const queue_index&) = delete;
+
+    // ---- log thread (and start-up) ----
+    /// A new, empty queue that starts (and ends) at `start`. Ids are dense enough to be array indexes.
+    void create(queue_id id, queue_offset start);
+    /// Forgets a queue, wakes its waiters; its file is removed in the background.
+    void remove(queue_id id);
+    /// Moves the start; never backwards, never past the end. Blocks wholly below it are given back.
+    void trim(queue_id id, queue_offset start);
+    /// Adds an entry that is durable now; entry.base must equal the queue's end, or lie above it if offsets between
+    /// were lost to damage (reads in the hole answer with damage). Wakes the waiters of the queue. During recovery
+    /// an entry whose end is not above the queue's end is already known and skipped: returns false.
+    bool publish(queue_id id, const index_entry& entry);
+    /// Start-up only.
+    void restore(queue_snapshot&& snapshot);
+
+    // ---- any thread ----
+    [[nodiscard]] std::optional<queue_bounds> bounds(queue_id id) const;
+    /// Entries from the one that holds `from` (or the next one, if `from` lies in a hole) on, in order, until their
+    /// sizes sum up to max_bytes; at least one. Stops at a block border: may give fewer than there are.
+    [[nodiscard]] lookup locate(queue_id id, queue_offset from, std::size_t max_bytes, std::vector<index_entry>& entries,
+                                block_ref& in_block) const;
+    /// The first entry with max_timestamp >= time.
+    [[nodiscard]] lookup locate_time(queue_id id, unix_ms time, index_entry& entry, block_ref& in_block) const;
+    /// The entry with the largest max_timestamp (the first of equals).
+    [[nodiscard]] lookup locate_max_timestamp(queue_id id, index_entry& entry, block_ref& in_block) const;
+    /// From the cache, else null: read it with block_file() and admit_block().
+    [[nodiscard]] std::shared_ptr<const block> cached_block(const block_ref& ref) const;
+    /// The open index file, for a 4 KiB read at ref.number * block_size. Opening may take microseconds.
+    [[nodiscard]] result<std::shared_ptr<io::file>> block_file(const block_ref& ref) const;
+    /// Verifies and caches 4 KiB that were read. A block that is not what ref says gives index_errc::bad_block: rebuild it
+    /// from the log with rebuild_block().
+    [[nodiscard]] result<std::shared_ptr<const block>> admit_block(const block_ref& ref, byte_view bytes) const;
+    /// Puts entries that were found in the log in place of a bad block: caches it and queues it to be written again.
+    [[nodiscard]] std::shared_ptr<const block> rebuild_block(const block_ref& ref, std::vector<index_entry> entries);
+
+    /// Links the waiter unless the queue's end is above `past` (or there is no queue): then false, and woken() will
+    /// not be called.
+    [[nodiscard]] bool wait(queue_id id, queue_offset past, waiter& waiter);
+    /// Unlinks it. After this returns woken() will not start; if it was already taken by publish, false: it has been
+    /// or is being called (the caller must wait for that call).
+    bool cancel(waiter& waiter);
+
+    /// Sum of the sizes of batches from the start on (an estimate by one block for blocks on disk).
+    [[nodiscard]] std::uint64_t live_bytes(queue_id id) const;
+
+    // ---- background ----
+    /// True when blocks wait to be written.
+    [[nodiscard]] bool has_writes() const;
+    /// Set by the owner: called (any thread) when has_writes() becomes true or files wait to be removed.
+    std::function<void()> on_work;
+    /// Submits up to `depth` block writes through the ring and returns how many are in flight; completed blocks leave
+    /// memory. Also removes files and punches holes of what was trimmed or removed. An I/O error is kept in error().
+    std::size_t pump(io::ring& ring, std::size_t depth);
+    [[nodiscard]] std::error_code error() const;
+    /// Makes all blocks that pump() completed durable (fdatasync of each changed file, and of directories with new
+    /// files). Blocks written before this call may be left out of tails by snapshot() after it.
+    [[nodiscard]] result<> sync_blocks(io::ring& ring);
+    /// Calls visit for each queue, one after the other, each a consistent picture at its own moment (publishing goes on
+    /// meanwhile; replay of the log from before the first visit evens that out). Marks name only blocks that
+    /// sync_blocks made durable; entries of younger blocks are given in tail.
+    void snapshot(const std::function<void(const queue_snapshot&)>& visit) const;
+
+    struct usage {
+        std::uint64_t queues = 0;
+        std::uint64_t tail_bytes = 0;
+        std::uint64_t blocks_waiting = 0;
+        std::uint64_t blocks_written = 0;
+        std::uint64_t waiters = 0;
+    };
+    [[nodiscard]] usage used() const;
+    /// All queue ids that exist, ascending.
+    [[nodiscard]] std::vector<queue_id> queues() const;
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+enum class index_errc { bad_block = 1, unknown_queue };
+[[nodiscard]] std::error_code make_error_code(index_errc error);
+
+}  // namespace imago::consumequeue
+
+template <>
+struct std::is_error_code_enum<imago::consumequeue::index_errc> : std::true_type {};
