@@ -1,0 +1,1 @@
+"""Drives foreign Kafka clients against one server; see docs/testing.md."""

@@ -1,0 +1,1 @@
+"""One chapter of the matrix a file; each has run(stage)."""

@@ -1,0 +1,88 @@
+"""Servers to run the clients against: imago, or a real Kafka broker that shows whether the tests are right."""
+import base64
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from harness.report import fatal
+from harness.sessions import cache
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A server process with a private folder. stop() ends it the polite way and says how it ended."""
+
+    def __init__(self, name):
+        self.name = name
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"imago-e2e-{name}-"))
+        self.log = self.folder / "server.log"
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.process = None
+
+    def start(self, command, wait_s):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        self.process.kill()
+        fatal(f"{self.name} does not listen on {self.address}; its log:\n{self.log.read_text()[-2000:]}")
+
+    def stop(self):
+        """None, or what is wrong with how it ended."""
+        gone = self.process.poll()
+        if gone is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                return "did not stop within 20 s of SIGTERM"
+        clean = (0, 143) if self.name == "kafka" else (0,)
+        if gone is not None or self.process.returncode not in clean:
+            return (f"{'ended by itself, ' if gone is not None else ''}exit {self.process.returncode}; the log ends:\n"
+                    + self.log.read_text(errors="replace")[-1500:])
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return None
+
+
+def imago(binary, more=()):
+    server = Server("imago")
+    return server.start([str(binary), "serve", "--data-dir", str(server.folder / "data"), "--kafka", server.address,
+                         *more], 20)
+
+
+def kafka():
+    jars = cache() / "kafka" / "jars"
+    if not jars.exists():
+        fatal("the Kafka broker is not installed: tests/e2e/setup kafka")
+    server = Server("kafka")
+    controller = f"127.0.0.1:{free_port()}"
+    config = server.folder / "server.properties"
+    config.write_text("\n".join([
+        "process.roles=broker,controller", "node.id=1", f"controller.quorum.voters=1@{controller}",
+        f"listeners=PLAINTEXT://{server.address},CONTROLLER://{controller}", "controller.listener.names=CONTROLLER",
+        f"advertised.listeners=PLAINTEXT://{server.address}", f"log.dirs={server.folder / 'data'}",
+        "offsets.topic.replication.factor=1", "transaction.state.log.replication.factor=1",
+        "transaction.state.log.min.isr=1", "share.coordinator.state.topic.replication.factor=1",
+        "share.coordinator.state.topic.min.isr=1", "group.initial.rebalance.delay.ms=0", "num.partitions=4"]))
+    java = ["java", "-Xmx1g", "-cp", f"{jars}/*"]
+    cluster = base64.urlsafe_b64encode(b"imago-e2e-broker").decode().rstrip("=")
+    subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return server.start([*java, "kafka.Kafka", str(config)], 60)
