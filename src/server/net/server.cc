@@ -1,0 +1,334 @@
+#include "server/net/server.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "server/net/socket_connection.h"
+
+namespace imago::net {
+
+using asio::ip::tcp;
+
+namespace {
+/// After an accept() that failed for want of descriptors or memory.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+std::string to_text(const tcp::endpoint& endpoint) {
+    const std::string address = endpoint.address().to_string();
+    const std::string host = endpoint.address().is_v6() ? "[" + address + "]" : address;
+    return host + ":" + std::to_string(endpoint.port());
+}
+
+/// Connections by address, over all loops.
+class door {
+public:
+    explicit door(const net_options& options)
+        : all_max_(options.connections_max), address_max_(options.connections_per_address_max) {}
+    bool enter(const asio::ip::address& from) {
+        const std::lock_guard lock(mutex_);
+        if (inside_ >= all_max_) return refuse();
+        std::size_t& same = by_address_[from];
+        if (same >= address_max_) return refuse();
+        ++same;
+        ++inside_;
+        ++accepted_;
+        return true;
+    }
+    void leave(const asio::ip::address& from) {
+        const std::lock_guard lock(mutex_);
+        --inside_;
+        const auto it = by_address_.find(from);
+        if (--it->second == 0) by_address_.erase(it);
+    }
+    void count(net_statistics& statistics) const {
+        const std::lock_guard lock(mutex_);
+        statistics.connections = inside_;
+        statistics.accepted = accepted_;
+        statistics.refused = refused_;
+    }
+
+private:
+    bool refuse() {
+        ++refused_;
+        return false;
+    }
+    const std::size_t all_max_;
+    const std::size_t address_max_;
+    mutable std::mutex mutex_;
+    std::map<asio::ip::address, std::size_t> by_address_;
+    std::size_t inside_ = 0;
+    std::size_t accepted_ = 0;
+    std::size_t refused_ = 0;
+};
+}  // namespace
+
+/// One network thread: a loop, its protocol and its connections.
+class network_thread final : public connection_host {
+public:
+    network_thread(const net_options& options, budget& bytes, door& door, std::vector<std::unique_ptr<network_thread>>& all)
+        : options_(options), bytes_(bytes), door_(door), all_(all) {
+        bytes_free_.run = [](task& job) {
+            auto* self = static_cast<network_thread*>(job.context);
+            self->bytes_free_posted_.store(false);
+            std::vector<socket_connection*> hungry;
+            hungry.swap(self->hungry_);
+            for (socket_connection* each : hungry) each->listed_as_wanting = false;
+            for (socket_connection* each : hungry) each->look_again();
+        };
+        bytes_free_.context = this;
+    }
+
+    /// Blocks until the thread runs and has its protocol.
+    result<> start(const protocol_maker& make) {
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool ready = false;
+        result<> outcome;
+        thread_ = std::thread([&, this] {
+            auto made = make(loop_);
+            const bool good = made.has_value();
+            if (good) protocol_ = std::move(*made);
+            {
+                const std::lock_guard lock(mutex);
+                if (!good) outcome = tl::unexpected<std::error_code>(made.error());
+                ready = true;
+                changed.notify_one();
+            }
+            if (good) loop_.run();
+            // The owner has seen to it that no connection is left.
+            protocol_.reset();
+        });
+        pthread_setname_np(thread_.native_handle(), "imago-net");
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [&] { return ready; });
+        return outcome;
+    }
+
+    /// Any thread.
+    void adopt(tcp::socket socket, tcp::endpoint from) {
+        asio::post(loop_.context(), [this, socket = std::move(socket), from]() mutable {
+            // The acceptor's loop made the socket; it must wait on ours.
+            std::error_code error;
+            const auto descriptor = socket.release(error);
+            if (error) return door_.leave(from.address());
+            tcp::socket own(loop_.context());
+            own.assign(from.protocol(), descriptor, error);
+            if (error) return door_.leave(from.address());
+            own.set_option(tcp::no_delay(true), error);
+            own.set_option(asio::socket_base::keep_alive(true), error);
+            auto* opened = new socket_connection(*this, std::move(own), to_text(from));
+            addresses_.emplace(opened, from.address());
+            opened->next = first_;
+            if (first_ != nullptr) first_->previous = opened;
+            first_ = opened;
+            opened->open(*protocol_);
+            if (draining_) opened->drain();
+            loop_.end_turn();
+        });
+    }
+
+    void drain(std::function<void()> drained) {
+        asio::post(loop_.context(), [this, drained = std::move(drained)]() mutable {
+            draining_ = true;
+            drained_ = std::move(drained);
+            each_connection([](socket_connection& each) { each.drain(); });
+            if (first_ == nullptr) say_drained();
+            loop_.end_turn();
+        });
+    }
+    void cut_off() {
+        asio::post(loop_.context(), [this] {
+            each_connection([](socket_connection& each) { each.close(); });
+            loop_.end_turn();
+        });
+    }
+    void stop() {
+        if (!thread_.joinable()) return;
+        loop_.stop_running();
+        thread_.join();
+    }
+
+    loop& the_loop() override { return loop_; }
+    const net_options& options() const override { return options_; }
+    budget& bytes() override { return bytes_; }
+    void bytes_free() override {
+        for (const auto& each : all_) {
+            if (!each->bytes_free_posted_.exchange(true)) each->loop_.post(each->bytes_free_);
+        }
+    }
+    void wants_bytes(socket_connection& connection) override {
+        if (std::exchange(connection.listed_as_wanting, true)) return;
+        hungry_.push_back(&connection);
+    }
+    void gone(socket_connection& connection) override {
+        if (connection.listed_as_wanting) std::erase(hungry_, &connection);
+        if (connection.previous != nullptr) connection.previous->next = connection.next;
+        if (connection.next != nullptr) connection.next->previous = connection.previous;
+        if (first_ == &connection) first_ = connection.next;
+        const auto it = addresses_.find(&connection);
+        door_.leave(it->second);
+        addresses_.erase(it);
+        delete &connection;
+        if (first_ == nullptr && draining_) say_drained();
+    }
+
+private:
+    template <class F>
+    void each_connection(F&& call) {
+        for (socket_connection *each = first_, *next = nullptr; each != nullptr; each = next) {
+            next = each->next;
+            call(*each);
+        }
+    }
+    void say_drained() {
+        if (drained_) std::exchange(drained_, nullptr)();
+    }
+
+    const net_options& options_;
+    budget& bytes_;
+    door& door_;
+    std::vector<std::unique_ptr<network_thread>>& all_;
+    loop loop_;
+    std::unique_ptr<protocol> protocol_;
+    socket_connection* first_ = nullptr;
+    std::map<socket_connection*, asio::ip::address> addresses_;
+    std::vector<socket_connection*> hungry_;
+    task bytes_free_;
+    std::atomic<bool> bytes_free_posted_{false};
+    bool draining_ = false;
+    std::function<void()> drained_;
+    std::thread thread_;
+};
+
+struct server::state {
+    explicit state(net_options given) : options(std::move(given)), bytes(options.total_bytes_max), entrance(options) {}
+
+    void accept_next() {
+        acceptor->async_accept(from, [this](std::error_code error, tcp::socket socket) {
+            if (error == asio::error::operation_aborted || !accepting) return;
+            if (error) {
+                if (options.log) options.log("cannot accept a connection: " + error.message());
+                pause->expires_after(accept_pause);
+                pause->async_wait([this](std::error_code stopped) {
+                    if (!stopped) accept_next();
+                });
+                return;
+            }
+            if (entrance.enter(from.address())) {
+                threads[next_thread++ % threads.size()]->adopt(std::move(socket), from);
+            } else if (!refusal_said && options.log) {
+                refusal_said = true;
+                options.log("refusing connections: the limit is reached (said once); the next from " + to_text(from));
+            }
+            accept_next();
+        });
+    }
+
+    net_options options;
+    budget bytes;
+    door entrance;
+    std::vector<std::unique_ptr<network_thread>> threads;
+    std::unique_ptr<tcp::acceptor> acceptor;  // on the first thread's loop
+    std::unique_ptr<asio::steady_timer> pause;
+    tcp::endpoint from;
+    std::size_t next_thread = 0;
+    bool accepting = true;
+    bool refusal_said = false;
+    bool started = false;
+    bool drained = false;
+    std::string address;
+    std::uint16_t port = 0;
+};
+
+server::server(std::unique_ptr<state> made) : state_(std::move(made)) {}
+
+server::~server() { drain(std::chrono::milliseconds(0)); }
+
+result<std::unique_ptr<server>> server::start(net_options options, protocol_maker make) {
+    auto made = std::make_unique<state>(std::move(options));
+    state& own = *made;
+    std::unique_ptr<server> owner(new server(std::move(made)));  // from here on a failure stops what was started
+
+    const unsigned count =
+        own.options.threads > 0 ? own.options.threads : std::max(1u, std::thread::hardware_concurrency());
+    for (unsigned i = 0; i < count; ++i) {
+        own.threads.push_back(std::make_unique<network_thread>(own.options, own.bytes, own.entrance, own.threads));
+    }
+    asio::io_context& context = own.threads.front()->the_loop().context();
+    std::error_code error;
+    tcp::resolver resolver(context);
+    const auto found = resolver.resolve(own.options.host, own.options.port, tcp::resolver::passive, error);
+    if (error) return fail(error);
+    own.acceptor = std::make_unique<tcp::acceptor>(context);
+    own.pause = std::make_unique<asio::steady_timer>(context);
+    const tcp::endpoint where = found.begin()->endpoint();
+    own.acceptor->open(where.protocol(), error);
+    if (!error) own.acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) own.acceptor->bind(where, error);
+    if (!error) own.acceptor->listen(asio::socket_base::max_listen_connections, error);
+    if (error) return fail(system_error_code(error.value()));
+    own.port = own.acceptor->local_endpoint(error).port();
+    own.address = to_text(tcp::endpoint(where.address(), own.port));
+
+    for (const auto& thread : own.threads) IMAGO_CHECK(thread->start(make));
+    own.started = true;
+    asio::post(context, [&own] { own.accept_next(); });
+    return owner;
+}
+
+bool server::drain(std::chrono::milliseconds patience) {
+    state& own = *state_;
+    if (std::exchange(own.drained, true)) return true;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t open = own.threads.size();
+    bool clean = true;
+    // If start() failed there is no connection, and some threads do not run.
+    if (own.started) {
+        asio::post(own.threads.front()->the_loop().context(), [&] {
+            std::error_code ignored;
+            own.accepting = false;
+            own.acceptor->close(ignored);
+            own.pause->cancel();
+            for (const auto& thread : own.threads) {
+                thread->drain([&] {
+                    const std::lock_guard lock(mutex);
+                    --open;
+                    changed.notify_one();
+                });
+            }
+        });
+        std::unique_lock lock(mutex);
+        clean = changed.wait_for(lock, patience, [&] { return open == 0; });
+        if (!clean) {
+            lock.unlock();
+            for (const auto& thread : own.threads) thread->cut_off();
+            lock.lock();
+            // What is in flight below us always comes to an end.
+            changed.wait(lock, [&] { return open == 0; });
+        }
+    }
+    for (const auto& thread : own.threads) thread->stop();
+    return clean;
+}
+
+const std::string& server::address() const { return state_->address; }
+std::uint16_t server::port() const { return state_->port; }
+
+net_statistics server::statistics() const {
+    net_statistics statistics;
+    state_->entrance.count(statistics);
+    statistics.bytes_held = state_->bytes.used();
+    return statistics;
+}
+
+}  // namespace imago::net
