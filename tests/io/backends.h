@@ -3,6 +3,7 @@
 #pragma once
 
 #include "io/disk.h"
+#include "io/sim_disk.h"
 #include "support/catch.h"
 
 #include <stdlib.h>
@@ -30,8 +31,10 @@ public:
                 disk_ = make_posix_disk();
                 break;
             case backend::sim:
-                FAIL("not yet");
-                break;
+                disk_ = std::make_unique<sim_disk>(sim_options{.seed = 20, .short_write = 0.3});
+                folder_ = "/data";
+                REQUIRE(disk_->make_directories(folder_).has_value());
+                return;
         }
         const char* base = std::getenv("TMPDIR");
         folder_ = std::string(base != nullptr ? base : "/tmp") + "/imago-io-XXXXXX";
@@ -110,7 +113,8 @@ inline bool same(const std::byte* a, const std::byte* b, std::size_t size) {
 
 }  // namespace imago::io
 
-#define IMAGO_EACH_BACKEND(variable)                                                                 \
-    const auto variable##_kind = GENERATE(::imago::io::backend::uring, ::imago::io::backend::posix); \
-    INFO("backend " << ::imago::io::name_of(variable##_kind));                                       \
+#define IMAGO_EACH_BACKEND(variable)                                                                   \
+    const auto variable##_kind =                                                                       \
+        GENERATE(::imago::io::backend::uring, ::imago::io::backend::posix, ::imago::io::backend::sim); \
+    INFO("backend " << ::imago::io::name_of(variable##_kind));                                         \
     ::imago::io::test_disk variable(variable##_kind)
