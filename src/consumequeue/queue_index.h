@@ -34,7 +34,7 @@ struct index_options {
 
 /// What stays in memory of a written block.
 struct block_mark {
-    queue_offset first;         ///< base of its first entry
+    queue_offset first;         ///< where it begins: the end of the block before (its first entry may start later)
     log_position position;      ///< of its first entry's frame; with the next mark it bounds a rebuild
     unix_ms max_timestamp;      ///< largest in the block
     std::uint64_t bytes_before; ///< sum of batch sizes of this queue before the block (for retention by size)
@@ -47,6 +47,7 @@ struct queue_snapshot {
     queue_offset end;
     std::uint64_t first_block = 0;  ///< number of marks.front() in the index file
     std::uint64_t bytes_total = 0;  ///< sum of batch sizes ever published
+    queue_offset tail_first{-1};    ///< where the tail begins: the end of the last block in marks
     std::vector<block_mark> marks;
     std::vector<index_entry> tail;
 };
@@ -55,9 +56,11 @@ struct queue_snapshot {
 struct block_ref {
     queue_id queue;
     std::uint64_t number = 0;        ///< block number in the queue's index file; at byte number * block_size
-    queue_offset first;
+    queue_offset first;              ///< offsets of the block lie in [first, end)
+    queue_offset end;
     log_position from_position;      ///< frames of the block lie in [from_position, to_position)
     log_position to_position;
+    unix_ms max_timestamp = -1;      ///< largest in the block, also counting entries below the queue's start
 };
 
 enum class lookup : std::uint8_t {
@@ -65,7 +68,7 @@ enum class lookup : std::uint8_t {
     at_end,         ///< offset == end: nothing yet
     out_of_range,   ///< below start or above end
     unknown_queue,
-    in_block,       ///< read the block (read_block), then ask it
+    in_block,       ///< get the block (cached_block, or read it and admit_block), then ask it
 };
 
 /// A reader that waits for a queue to grow. Owned by the caller, linked while waiting.
@@ -81,9 +84,17 @@ struct waiter {
     bool linked = false;
 };
 
-/// A decoded, verified block.
+/// A decoded, verified block. Pointers and spans point into it.
 struct block {
     std::vector<index_entry> entries;
+
+    /// As queue_index::locate: from the entry that holds `from`, or the next one, on. Empty if there is none: the rest
+    /// of the block was lost.
+    [[nodiscard]] std::span<const index_entry> locate(queue_offset from, std::size_t max_bytes) const;
+    /// The first entry that reaches above `from` and has max_timestamp >= time; or null: go on behind the block.
+    [[nodiscard]] const index_entry* locate_time(unix_ms time, queue_offset from) const;
+    /// The first entry with the largest max_timestamp of those that reach above `from`; or null.
+    [[nodiscard]] const index_entry* locate_max_timestamp(queue_offset from) const;
 };
 
 class open_files;
@@ -111,14 +122,20 @@ public:
 
     // ---- any thread ----
     [[nodiscard]] std::optional<queue_bounds> bounds(queue_id id) const;
-    /// Entries from the one that holds `from` (or the next one, if `from` lies in a hole) on, in order, until their
-    /// sizes sum up to max_bytes; at least one. Stops at a block border: may give fewer than there are.
+    /// Entries from the one that holds `from` (or the next one, if `from` lies in a hole) on, in order, as long as their
+    /// sizes sum up to no more than max_bytes; at least one. Stops at a block border: may give fewer than there are.
     [[nodiscard]] lookup locate(queue_id id, queue_offset from, std::size_t max_bytes, std::vector<index_entry>& entries,
                                 block_ref& in_block) const;
-    /// The first entry with max_timestamp >= time.
-    [[nodiscard]] lookup locate_time(queue_id id, unix_ms time, index_entry& entry, block_ref& in_block) const;
-    /// The entry with the largest max_timestamp (the first of equals).
-    [[nodiscard]] lookup locate_max_timestamp(queue_id id, index_entry& entry, block_ref& in_block) const;
+    /// The first entry with max_timestamp >= time, of those that reach above the queue's start and above `from`; at_end if
+    /// there is none. in_block: ask block.locate_time(time, bounds.start); if it has none (that can happen in the block that
+    /// the start cuts) call again with from = in_block.end.
+    [[nodiscard]] lookup locate_time(queue_id id, unix_ms time, index_entry& entry, block_ref& in_block,
+                                     queue_offset from = {}) const;
+    /// The entry with the largest max_timestamp (the first of equals), of those that reach above the queue's start and
+    /// above `from`. in_block: ask block.locate_max_timestamp(bounds.start); if that one is smaller than
+    /// in_block.max_timestamp, the start cuts the block: call again with from = in_block.end and take the larger.
+    [[nodiscard]] lookup locate_max_timestamp(queue_id id, index_entry& entry, block_ref& in_block,
+                                              queue_offset from = {}) const;
     /// From the cache, else null: read it with block_file() and admit_block().
     [[nodiscard]] std::shared_ptr<const block> cached_block(const block_ref& ref) const;
     /// The open index file, for a 4 KiB read at ref.number * block_size. Opening may take microseconds.
@@ -132,20 +149,25 @@ public:
     /// Links the waiter unless the queue's end is above `past` (or there is no queue): then false, and woken() will
     /// not be called.
     [[nodiscard]] bool wait(queue_id id, queue_offset past, waiter& waiter);
-    /// Unlinks it. After this returns woken() will not start; if it was already taken by publish, false: it has been
-    /// or is being called (the caller must wait for that call).
+    /// For a waiter that wait() linked. True: unlinked, woken() will not be called. False: publish or remove has taken it,
+    /// woken() has been or is about to be called (the caller must wait for that call).
     bool cancel(waiter& waiter);
 
     /// Sum of the sizes of batches from the start on (an estimate by one block for blocks on disk).
     [[nodiscard]] std::uint64_t live_bytes(queue_id id) const;
 
     // ---- background ----
-    /// True when blocks wait to be written.
+    /// True when blocks wait to be written, files to be removed or holes to be punched.
     [[nodiscard]] bool has_writes() const;
-    /// Set by the owner: called (any thread) when has_writes() becomes true or files wait to be removed.
+    /// Set by the owner before threads start: called (any thread, no lock held) when has_writes() becomes true.
     std::function<void()> on_work;
-    /// Submits up to `depth` block writes through the ring and returns how many are in flight; completed blocks leave
-    /// memory. Also removes files and punches holes of what was trimmed or removed. An I/O error is kept in error().
+    /// Submits block writes until `depth` are in flight and returns how many are. Completions are taken by the ring's
+    /// reap() or wait(), which the owner calls, and by the next pump() or sync_blocks(). Written blocks stay readable in
+    /// memory until they are durable; when those take much memory pump makes them durable by itself, in the background.
+    /// Also removes files and punches holes of what was removed or trimmed, up to `depth` in one call. An I/O error is
+    /// kept in error(). Lack of space is not fatal: the blocks stay in memory, each pump tries one of them, the error
+    /// goes away with the first success. (Do not pump in a loop while it lasts.) Any other error ends writing.
+    /// One ring at a time: before another one is used or this one destroyed, in-flight writes must have completed.
     std::size_t pump(io::ring& ring, std::size_t depth);
     [[nodiscard]] std::error_code error() const;
     /// Makes all blocks that pump() completed durable (fdatasync of each changed file, and of directories with new
