@@ -20,6 +20,8 @@ namespace notation {
 [[nodiscard]] std::string cpp_all_messages(const std::vector<message>& apis);
 /// docs/protocol/kafka.md.
 [[nodiscard]] std::string markdown(const std::vector<message>& apis);
+/// One line for each field of each version, "KEY request|response VERSION path type": to be compared with others.
+[[nodiscard]] std::string schema_lines(const std::vector<message>& apis);
 /// A libFuzzer dictionary: keys with versions, lengths and counts that have a meaning.
 [[nodiscard]] std::string fuzz_dictionary(const std::vector<message>& apis);
 

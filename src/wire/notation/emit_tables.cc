@@ -20,6 +20,54 @@ std::string escaped(unsigned value, int bytes) {
     return made;
 }
 
+const char* type_name(kind type) {
+    switch (type) {
+        case kind::boolean:
+            return "boolean";
+        case kind::i8:
+            return "int8";
+        case kind::i16:
+            return "int16";
+        case kind::u16:
+            return "uint16";
+        case kind::i32:
+            return "int32";
+        case kind::i64:
+            return "int64";
+        case kind::uuid:
+            return "uuid";
+        case kind::string:
+            return "string";
+        case kind::bytes:
+            return "bytes";
+        case kind::records:
+            return "records";
+        case kind::structure:
+            return "struct";
+    }
+    return "";
+}
+
+void add_fields(const structure& shape, int version, const std::string& prefix, const std::string& path,
+                std::string& out) {
+    const auto in = [version](version_range range) {
+        return range.first <= version && version <= range.last;
+    };
+    for (const bool tagged : {false, true}) {
+        for (const field& item : shape.fields) {
+            if (!in(item.versions) || item.tag.has_value() != tagged) continue;
+            const bool nullable = item.nullable && in(*item.nullable);
+            std::string type = type_name(item.type);
+            if (item.array) type = "array of " + type;
+            if (nullable && (item.array || item.type != kind::structure)) type += "?";
+            const std::string tag = item.tag ? " tag " + std::to_string(*item.tag) : "";
+            const std::string name = path + item.name;
+            out += prefix + name + " " + type + tag + "\n";
+            if (item.type == kind::structure) add_fields(*item.shape, version, prefix, name + ".", out);
+        }
+    }
+}
+
 }  // namespace
 
 std::string cpp_api_table(const std::vector<message>& apis) {
@@ -111,6 +159,18 @@ that number, and refused when used.
 Requests carry header 2 in flexible versions and header 1 otherwise (the client id has a classic 16-bit length in both);
 responses carry header 1 in flexible versions and header 0 otherwise, but ApiVersions always header 0.
 )";
+    return out;
+}
+
+std::string schema_lines(const std::vector<message>& apis) {
+    std::string out;
+    for (const message& api : apis) {
+        for (int version = api.versions.first; version <= api.versions.last; ++version) {
+            const std::string key = std::to_string(api.key), in_version = " " + std::to_string(version) + " ";
+            add_fields(api.request, version, key + " request" + in_version, "", out);
+            add_fields(api.response, version, key + " response" + in_version, "", out);
+        }
+    }
     return out;
 }
 

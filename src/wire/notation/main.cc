@@ -49,6 +49,7 @@ void write_sources(const std::filesystem::path& folder, const std::vector<notati
     write(place / "all_messages.h", notation::cpp_all_messages(apis));
     write(place / "fill_messages.h", notation::cpp_fill(apis));
     write(place / "kafka.dict", notation::fuzz_dictionary(apis));
+    write(place / "schema.txt", notation::schema_lines(apis));
     write(place / "kafka.md", notation::markdown(apis));
 }
 
