@@ -203,10 +203,10 @@ TEST_CASE("of creations that race from many threads exactly one wins", "[broker]
     for (int t = 0; t < threads; ++t) {
         racers.emplace_back([&] {
             for (int n = 0; n < names; ++n) {
-                std::promise<topic_outcome> promise;
+                const auto promise = std::make_shared<std::promise<topic_outcome>>();
                 f.admin->create({named("t" + std::to_string(n))}, false, 0,
-                                [&](auto outcomes) { promise.set_value(outcomes.at(0)); });
-                const topic_outcome got = promise.get_future().get();
+                                [promise](auto outcomes) { promise->set_value(outcomes.at(0)); });
+                const topic_outcome got = promise->get_future().get();
                 if (!got.error) {
                     ++won;
                 } else if (got.error == errc::topic_already_exists && f.table.find("t" + std::to_string(n))) {
@@ -231,8 +231,8 @@ TEST_CASE("creating, changing and removing side by side leaves no queue without 
         workers.emplace_back([&, t] {
             for (int n = 0; n < 60; ++n) {
                 const std::string name = "t" + std::to_string(n % 5);
-                std::promise<void> promise;
-                const auto done = [&](auto) { promise.set_value(); };
+                const auto promise = std::make_shared<std::promise<void>>();
+                const auto done = [promise](auto) { promise->set_value(); };
                 switch ((n + t) % 4) {
                     case 0:
                         f.admin->create({named(name, 3)}, false, 0, done);
@@ -248,7 +248,7 @@ TEST_CASE("creating, changing and removing side by side leaves no queue without 
                             {{name, {{"retention.ms", config_change::kind::set, std::to_string(n)}}}}, false,
                             done);
                 }
-                promise.get_future().get();
+                promise->get_future().get();
             }
         });
     }
