@@ -1,9 +1,9 @@
 // One entry of a queue's index: where one record batch lies in the commit log. Format: docs/format/index.md
 #pragma once
 
-#include <cstdint>
-
 #include "base/ids.h"
+
+#include <cstdint>
 
 namespace imago::consumequeue {
 

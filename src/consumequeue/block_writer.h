@@ -1,0 +1,118 @@
+// Brings sealed blocks to disk: writes them, makes them durable in rounds, and removes what queues gave back.
+#pragma once
+
+#include "consumequeue/index_memory.h"
+#include "consumequeue/open_files.h"
+#include "consumequeue/queue_state.h"
+#include "io/disk.h"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace imago::consumequeue {
+
+/// A sealed block travels: waiting -> in flight -> written -> in a round -> durable, when its memory is given
+/// back. A round syncs each file that has written blocks and then the directories with new files. What pump()
+/// and sync() mean is said at queue_index. The add functions are for any thread, the rest for the background
+/// thread.
+class block_writer {
+public:
+    /// `on_work` is called without a lock when there is work and was none.
+    block_writer(queue_table& table, index_memory& memory, open_files& files, io::disk& disk,
+                 std::uint64_t written_bytes_max, std::function<void()> on_work);
+    ~block_writer();
+
+    void add(sealed_block* block);
+    /// A block on disk that was bad is written again, unless its queue has let go of it.
+    void add_rewrite(const block_ref& ref, std::shared_ptr<const block> content);
+    void add_removal(queue_id queue);
+    /// Blocks [from, to) of the file hold nothing any more.
+    void add_hole(queue_id queue, std::uint64_t from, std::uint64_t to);
+
+    [[nodiscard]] bool has_work() const { return work_.load(std::memory_order_acquire) > 0; }
+    [[nodiscard]] std::uint64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t written() const { return blocks_written_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::error_code error() const;
+
+    std::size_t pump(io::ring& ring, std::size_t depth);
+    [[nodiscard]] result<> sync(io::ring& ring);
+
+private:
+    struct rewrite {
+        block_ref ref;
+        std::shared_ptr<const block> content;
+    };
+    struct hole {
+        queue_id queue;
+        std::uint64_t from;
+        std::uint64_t to;
+    };
+    struct operation {
+        io::request request;
+        block_writer* self = nullptr;
+        aligned_bytes bytes;
+        std::shared_ptr<io::file> file;
+        sealed_block* block = nullptr;  // null: a rewrite, or a sync
+        rewrite again;
+    };
+    struct sync_round {
+        bool active = false;
+        std::vector<sealed_block*> blocks;
+        std::vector<queue_id> queues;
+        std::size_t next = 0;
+        std::size_t in_flight = 0;
+        std::error_code error;
+    };
+
+    void added();
+    void note_error(std::error_code error);
+    void note_success();
+    [[nodiscard]] operation& take_operation();
+    void release(operation& done);
+
+    void housekeep(std::size_t count);
+    [[nodiscard]] bool start_write(io::ring& ring);
+    [[nodiscard]] bool start_rewrite(io::ring& ring);
+    void submit_write(io::ring& ring, operation& write, std::uint64_t number);
+    void write_done(operation& write);
+    void put_back(operation& write);
+
+    void begin_round();
+    void advance_round(io::ring& ring, std::size_t depth);
+    void end_round();
+    /// The blocks are durable: those that no block of their queue waits for leave memory.
+    void retire(std::vector<sealed_block*>& blocks);
+    [[nodiscard]] bool is_dropped(const sealed_block& block) const;
+    [[nodiscard]] bool is_live(const block_ref& ref) const;
+
+    queue_table& table_;
+    index_memory& memory_;
+    open_files& files_;
+    io::disk& disk_;
+    const std::uint64_t written_bytes_max_;
+    const std::function<void()> on_work_;
+
+    std::atomic<std::uint64_t> work_{0};  // everything in the lists below
+    std::atomic<std::uint64_t> waiting_{0};
+    std::atomic<std::uint64_t> blocks_written_{0};
+    mutable std::mutex mutex_;  // these five
+    std::deque<sealed_block*> sealed_;
+    std::deque<rewrite> rewrites_;
+    std::deque<queue_id> removals_;
+    std::deque<hole> holes_;
+    std::error_code error_;
+
+    // Background thread only:
+    std::vector<std::unique_ptr<operation>> operations_;
+    std::vector<operation*> idle_;
+    std::size_t in_flight_ = 0;
+    std::vector<sealed_block*> written_;
+    std::uint64_t written_bytes_ = 0;
+    std::vector<queue_id> rewritten_;
+    sync_round round_;
+};
+
+}  // namespace imago::consumequeue
