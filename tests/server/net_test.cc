@@ -1,12 +1,11 @@
-#include <arpa/inet.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "peer.h"
 #include "server/net/server.h"
 #include "support/catch.h"
 
@@ -16,6 +15,8 @@
 //   b  answer with as many bytes as the four after the first say
 using namespace imago;
 using namespace imago::net;
+using imago::test::peer;
+using imago::test::soon;
 
 namespace {
 
@@ -145,66 +146,11 @@ struct toy_server {
         REQUIRE(started);
         net = std::move(*started);
     }
+    [[nodiscard]] std::uint16_t port() const { return net->port(); }
     other_thread others;
     counters counts;
     std::unique_ptr<server> net;
 };
-
-/// A client of plain system calls.
-struct peer {
-    explicit peer(const toy_server& to) : descriptor(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(to.net->port());
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        REQUIRE(::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        timeval patience{10, 0};
-        ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    }
-    ~peer() { ::close(descriptor); }
-    peer(const peer&) = delete;
-
-    bool send(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const ssize_t sent = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (sent <= 0) return false;
-            bytes.remove_prefix(static_cast<std::size_t>(sent));
-        }
-        return true;
-    }
-    static std::string framed(std::string_view body) {
-        std::string frame(4, '\0');
-        store_be<std::int32_t>(reinterpret_cast<std::byte*>(frame.data()), static_cast<std::int32_t>(body.size()));
-        return frame.append(body);
-    }
-    bool exactly(char* into, std::size_t size) {
-        while (size > 0) {
-            const ssize_t got = ::recv(descriptor, into, size, 0);
-            if (got <= 0) return false;
-            into += got;
-            size -= static_cast<std::size_t>(got);
-        }
-        return true;
-    }
-    /// The next frame, or "(closed)".
-    std::string receive() {
-        char length[4];
-        if (!exactly(length, 4)) return "(closed)";
-        std::string body(load_be<std::uint32_t>(reinterpret_cast<std::byte*>(length)), '\0');
-        return exactly(body.data(), body.size()) ? body : "(closed)";
-    }
-    int descriptor;
-};
-
-template <class F>
-bool soon(F&& condition, std::chrono::milliseconds within = std::chrono::seconds(5)) {
-    const auto end = std::chrono::steady_clock::now() + within;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > end) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return true;
-}
 
 std::string big_request(std::uint32_t size) {
     std::string body = "b0000";
@@ -216,7 +162,7 @@ std::string big_request(std::uint32_t size) {
 
 TEST_CASE("requests that come in one piece are answered in their order", "[net]") {
     toy_server server;
-    peer client(server);
+    peer client(server.port());
     std::string all;
     for (int i = 0; i < 300; ++i) all += peer::framed((i % 3 == 0 ? "l" : "e") + std::to_string(i));
     REQUIRE(client.send(all));
@@ -231,7 +177,7 @@ TEST_CASE("requests that come in one piece are answered in their order", "[net]"
 
 TEST_CASE("a frame may come byte by byte", "[net]") {
     toy_server server;
-    peer client(server);
+    peer client(server.port());
     for (const char byte : peer::framed("ehalf a frame")) {
         REQUIRE(client.send({&byte, 1}));
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -241,7 +187,7 @@ TEST_CASE("a frame may come byte by byte", "[net]") {
 
 TEST_CASE("frames of all sizes arrive whole, whatever the pieces they come in", "[net]") {
     toy_server server;
-    peer client(server);
+    peer client(server.port());
     std::string all;
     std::vector<std::string> sent;
     for (const std::size_t size : {1u, 4095u, 4096u, 4097u, 131068u, 131072u, 131073u, 3u, 700'000u, 5'000'000u, 2u}) {
@@ -270,11 +216,11 @@ TEST_CASE("a frame that is too long, or shorter than nothing, ends the connectio
     toy_server server(options);
     for (const std::string_view length : {std::string_view("\0\0\3\xe9", 4), std::string_view("\xff\xff\xff\xff", 4),
                                           std::string_view("\x7f\xff\xff\xff", 4), std::string_view("\0\0\0\0", 4)}) {
-        peer client(server);
+        peer client(server.port());
         REQUIRE(client.send(length));
         CHECK(client.receive() == "(closed)");
     }
-    peer client(server);
+    peer client(server.port());
     REQUIRE(client.send(peer::framed(std::string(1000, 'e'))));
     CHECK(client.receive().size() == 1000);
 }
@@ -285,7 +231,7 @@ TEST_CASE("an announced length costs nothing until bytes come", "[net]") {
     toy_server server(options);
     std::vector<std::unique_ptr<peer>> clients;
     for (int i = 0; i < 50; ++i) {
-        clients.push_back(std::make_unique<peer>(server));
+        clients.push_back(std::make_unique<peer>(server.port()));
         REQUIRE(clients.back()->send(std::string_view("\x06\x40\0\0e", 5)));
     }
     REQUIRE(soon([&] { return server.net->statistics().bytes_held > 0; }));
@@ -295,7 +241,7 @@ TEST_CASE("an announced length costs nothing until bytes come", "[net]") {
 
 TEST_CASE("a request without answer holds nobody up", "[net]") {
     toy_server server;
-    peer client(server);
+    peer client(server.port());
     REQUIRE(client.send(peer::framed("n1") + peer::framed("n2") + peer::framed("e3") + peer::framed("n4")));
     CHECK(client.receive() == "e3");
     CHECK(soon([&] { return server.counts.released == 4; }));
@@ -303,7 +249,7 @@ TEST_CASE("a request without answer holds nobody up", "[net]") {
 
 TEST_CASE("a request that is refused closes after the answers before it", "[net]") {
     toy_server server;
-    peer client(server);
+    peer client(server.port());
     REQUIRE(client.send(peer::framed("l1") + peer::framed("r") + peer::framed("e3")));
     CHECK(client.receive() == "l1");
     CHECK(client.receive() == "(closed)");
@@ -312,7 +258,7 @@ TEST_CASE("a request that is refused closes after the answers before it", "[net]
 
 TEST_CASE("an exchange can end the connection with its answer", "[net]") {
     toy_server server;
-    peer client(server);
+    peer client(server.port());
     REQUIRE(client.send(peer::framed("l1") + peer::framed("x2")));
     CHECK(client.receive() == "l1");
     CHECK(client.receive() == "x2");
@@ -322,7 +268,7 @@ TEST_CASE("an exchange can end the connection with its answer", "[net]") {
 TEST_CASE("a peer that goes away leaves nothing behind", "[net]") {
     toy_server server;
     for (int round = 0; round < 50; ++round) {
-        peer client(server);
+        peer client(server.port());
         std::string all;
         for (int i = 0; i < 20; ++i) all += peer::framed((i % 4 == 1 ? "w" : "l") + std::string(10'000, 'z'));
         REQUIRE(client.send(all));
@@ -334,8 +280,8 @@ TEST_CASE("a peer that goes away leaves nothing behind", "[net]") {
 
 TEST_CASE("draining answers what is in flight and hurries what waits", "[net]") {
     toy_server server;
-    peer client(server);
-    peer idle(server);
+    peer client(server.port());
+    peer idle(server.port());
     REQUIRE(client.send(peer::framed("w1") + peer::framed("l2")));
     REQUIRE(soon([&] { return server.counts.started == 2; }));
     std::string answers;
@@ -359,12 +305,12 @@ TEST_CASE("a peer that does not read is cut off, and holds no more than its shar
     options.connection_bytes_max = 1 << 20;
     options.send_timeout = std::chrono::milliseconds(300);
     toy_server server(options);
-    peer slow(server);
+    peer slow(server.port());
     for (int i = 0; i < 500; ++i) {
         if (!slow.send(peer::framed(big_request(100'000)))) break;
     }
     std::size_t most = 0;
-    peer other(server);
+    peer other(server.port());
     CHECK(soon([&] {
         REQUIRE(other.send(peer::framed("ehello")));  // others are served meanwhile
         REQUIRE(other.receive() == "ehello");
@@ -384,7 +330,7 @@ TEST_CASE("a full budget stops reading until bytes are given back, for all loops
     std::atomic<std::size_t> most{0};
     std::atomic<int> good{0};
     std::vector<std::unique_ptr<peer>> peers;
-    for (int c = 0; c < 8; ++c) peers.push_back(std::make_unique<peer>(server));
+    for (int c = 0; c < 8; ++c) peers.push_back(std::make_unique<peer>(server.port()));
     for (int c = 0; c < 8; ++c) {
         clients.emplace_back([&, c] {
             peer& client = *peers[static_cast<std::size_t>(c)];
@@ -409,7 +355,7 @@ TEST_CASE("more requests than may be in flight wait in the socket", "[net]") {
     net_options options;
     options.pipelined_max = 10;
     toy_server server(options);
-    peer client(server);
+    peer client(server.port());
     std::string all = peer::framed("w0");
     for (int i = 1; i < 100; ++i) all += peer::framed("e" + std::to_string(i));
     REQUIRE(client.send(all));
@@ -423,14 +369,14 @@ TEST_CASE("connections are limited in all and by address, and places become free
     options.connections_per_address_max = 3;
     toy_server server(options);
     {
-        peer one(server), two(server), three(server), four(server);
+        peer one(server.port()), two(server.port()), three(server.port()), four(server.port());
         REQUIRE(one.send(peer::framed("e")));
         CHECK(one.receive() == "e");
         CHECK(four.receive() == "(closed)");
         CHECK(server.net->statistics().refused == 1);
     }
     REQUIRE(soon([&] { return server.net->statistics().connections == 0; }));
-    peer again(server);
+    peer again(server.port());
     REQUIRE(again.send(peer::framed("e")));
     CHECK(again.receive() == "e");
 }
@@ -440,9 +386,9 @@ TEST_CASE("silence ends a connection: after a while when idle, sooner inside a r
     options.idle_timeout = std::chrono::milliseconds(600);
     options.frame_timeout = std::chrono::milliseconds(100);
     toy_server server(options);
-    peer idle(server);
-    peer stuck(server);
-    peer waiting(server);
+    peer idle(server.port());
+    peer stuck(server.port());
+    peer waiting(server.port());
     const auto began = std::chrono::steady_clock::now();
     REQUIRE(waiting.send(peer::framed("w")));
     REQUIRE(stuck.send(std::string_view("\0\0\0\x10half", 8)));

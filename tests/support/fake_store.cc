@@ -1,5 +1,6 @@
 #include "support/fake_store.h"
 
+#include "base/batch_builder.h"
 #include "base/check.h"
 #include "base/record_batch.h"
 
@@ -12,6 +13,9 @@ namespace imago::test {
 namespace {
 
 namespace st = imago::store;
+
+/// What every batch with LogAppendTime gets.
+constexpr unix_ms append_time = 1'600'000'000'000;
 
 std::string spelling(const st::table_change& change) {
     return change.key + '\0' + (change.removed ? "-" : "+") + change.value;
@@ -166,6 +170,10 @@ void fake_store::do_append(st::append_request& request) {
             queue_state& queue = found->second;
             auto bytes = std::make_shared<std::vector<std::byte>>(batch.bytes.begin(), batch.bytes.end());
             set_batch_prefix(*bytes, queue.end, static_cast<std::int32_t>(bytes->size()), {0});
+            if (batch.log_append_time) {
+                batch.append_time = append_time;
+                set_log_append_time(*bytes, append_time);
+            }
             const batch_view view(*bytes);
             batch.base = queue.end;
             batch.log_start = queue.start;

@@ -1,4 +1,6 @@
 // Stands in for the store's own functions until the store is part of the build.
+#include "base/checksum.h"
+#include "base/record_batch.h"
 #include "store/store.h"
 
 namespace imago::store {
@@ -27,6 +29,8 @@ table_change store::queue_removed(queue_id id) { return queue_change(id, 'r', 0)
 table_change store::queue_trimmed(queue_id id, queue_offset start) {
     return queue_change(id, 't', start.value);
 }
+
+std::uint64_t payload_hash(byte_view batch) { return xxh3(batch.subspan(batch_prefix_size)); }
 
 std::error_code make_error_code(store_errc error) {
     static const category instance;

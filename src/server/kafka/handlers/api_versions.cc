@@ -1,0 +1,39 @@
+// ApiVersions: which requests are answered, in which versions. The answer is made from the list of handlers.
+#include "server/kafka/handlers.h"
+#include "wire/kafka/api_versions.h"
+
+namespace imago::kafka {
+
+namespace {
+class api_versions final : public handler<wire::api_versions_request, wire::api_versions_response> {
+public:
+    using handler::handler;
+
+protected:
+    void read(wire::reader& in) override {
+        // Asked in a version that is newer than ours, a client learns from an answer in version 0 which it can ask in.
+        const wire::api_info& own = wire::info_of(wire::api_key::api_versions);
+        if (version() < own.version_min || version() > own.version_max) {
+            reply().error_code = code_of(kafka_error::unsupported_version);
+            reply().api_keys = {{static_cast<std::int16_t>(own.key), own.shown_min, own.version_max}};
+            return respond_as(0, reply());
+        }
+        handler::read(in);
+    }
+
+    void run() override {
+        for (const handler_entry& entry : handlers()) {
+            const wire::api_info& info = wire::info_of(entry.key);
+            // Old clients look for exact lowest versions, also where those are no longer served (Produce 0).
+            const std::int16_t shown =
+                entry.version_min == info.version_min ? info.shown_min : entry.version_min;
+            reply().api_keys.push_back({static_cast<std::int16_t>(entry.key), shown, entry.version_max});
+        }
+        respond_now();
+    }
+};
+}  // namespace
+
+IMAGO_MAKE_HANDLER(api_versions, api_versions)
+
+}  // namespace imago::kafka

@@ -1,0 +1,309 @@
+// Fetch: batches from queues, and waiting for them.
+//
+//   read all partitions -> enough? -> answer
+//            ^                |no
+//            |                v
+//            +-- woken -- wait on all queues until one grows or the time is up
+//
+// Nothing here polls: the store wakes the waiters when it publishes, and one timer holds the deadline. Stored batches
+// go out as they lie in memory; the answer holds them until it is sent.
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "broker/broker.h"
+#include "server/kafka/error_map.h"
+#include "server/kafka/handlers.h"
+#include "server/kafka/topic_lookup.h"
+#include "server/kafka/worker.h"
+#include "store/store.h"
+#include "wire/kafka/fetch.h"
+
+namespace imago::kafka {
+
+namespace {
+
+class fetch final : public request {
+public:
+    fetch(worker& worker, std::size_t kind) : request(worker, kind) {
+        read_.done = [](store::read_request& done) {
+            auto* self = static_cast<fetch*>(done.context);
+            self->take_read();
+            self->read_on();
+        };
+        read_.context = this;
+        deadline_.expired = [](net::timer& timer) { static_cast<fetch*>(timer.context)->time_is_up(); };
+        deadline_.context = this;
+    }
+
+    void hurry() override {
+        hurried_ = true;
+        if (waiting_) stop_waiting();
+    }
+
+protected:
+    void read(wire::reader& in) override;
+    void clear() override;
+
+private:
+    /// A partition of the request, found.
+    struct wanted {
+        queue_id queue;
+        queue_offset from;
+        std::size_t bytes_max = 0;
+        kafka_error error = kafka_error::none;
+        store::queue_bounds bounds{queue_offset{-1}, queue_offset{-1}};
+        wire::fetch_response::fetchable_topic_response::partition_data* answer = nullptr;
+    };
+    /// A place in a queue's list of waiters. Unmoved while outstanding.
+    struct waiting_place {
+        store::waiter waiter;
+        net::task back;
+        fetch* owner = nullptr;
+        bool linked = false;  // woken() may still come
+    };
+
+    void find_partitions();
+    void read_all();
+    void read_on();
+    void take_read();
+    void all_read();
+    void wait();
+    void woken(waiting_place& place);
+    void stop_waiting();
+    void go_on();
+    void time_is_up();
+    void answer_now();
+    void refuse(kafka_error error);
+
+    wire::fetch_request asked_;
+    wire::fetch_response reply_;
+    std::vector<wanted> wanted_;
+    std::vector<broker::topic_ptr> held_;
+    std::size_t next_ = 0;          // partition being read
+    std::size_t bytes_ = 0;         // read so far
+    std::size_t bytes_max_ = 0;     // of the answer
+    bool any_error_ = false;
+    store::read_request read_;
+
+    std::vector<std::unique_ptr<waiting_place>> places_;
+    std::size_t outstanding_ = 0;   // places whose woken() is still to come
+    net::timer deadline_;
+    std::chrono::steady_clock::time_point wait_until_;
+    bool waiting_ = false;
+    bool hurried_ = false;
+};
+
+void fetch::read(wire::reader& in) {
+    if (const auto decoded = decode(in, version(), asked_); !decoded) return malformed(decoded.error());
+    reply_.throttle_time_ms = 0;
+    reply_.error_code = 0;
+    reply_.session_id = 0;
+    // Sessions are never handed out, so none can be continued. Asking for a new one (epoch 0) or for none (-1) gives the
+    // whole answer, and the id 0 says that there is no session.
+    if (asked_.session_id != 0 && asked_.session_epoch > 0) return refuse(kafka_error::fetch_session_id_not_found);
+
+    const kafka_options& options = with().options;
+    const auto wait = std::clamp(asked_.max_wait_ms, 0, options.fetch_wait_ms_max);
+    wait_until_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait);
+    hurried_ = wait == 0;
+    const std::size_t asked_bytes = asked_.max_bytes > 0 ? static_cast<std::size_t>(asked_.max_bytes) : 0;
+    bytes_max_ = std::min({asked_bytes, options.fetch_bytes_max, link().answer_bytes_max()});
+    find_partitions();
+    read_all();
+}
+
+void fetch::find_partitions() {
+    const bool by_id = version() >= 13;
+    reply_.responses.resize(asked_.topics.size());
+    std::size_t count = 0;
+    for (const auto& topic : asked_.topics) count += topic.partitions.size();
+    wanted_.reserve(count);
+    for (std::size_t t = 0; t < asked_.topics.size(); ++t) {
+        const auto& topic = asked_.topics[t];
+        auto& told = reply_.responses[t];
+        told.topic = topic.topic;
+        told.topic_id = topic.topic_id;
+        told.partitions.resize(topic.partitions.size());
+        found_topic found = find_topic(with().broker.topics, by_id, topic.topic_id, topic.topic);
+        for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
+            const auto& partition = topic.partitions[p];
+            wanted& want = wanted_.emplace_back();
+            want.answer = &told.partitions[p];
+            want.answer->partition_index = partition.partition;
+            want.from = queue_offset{partition.fetch_offset};
+            want.bytes_max = partition.partition_max_bytes > 0 ? static_cast<std::size_t>(partition.partition_max_bytes) : 0;
+            want.error = found.error;
+            if (want.error != kafka_error::none) continue;
+            if (const auto queue = found.topic->queue(partition.partition)) {
+                want.queue = *queue;
+                want.error = check_leader_epoch(partition.current_leader_epoch, leader_epoch_now);
+            } else {
+                want.error = kafka_error::unknown_topic_or_partition;
+            }
+        }
+        if (found.topic != nullptr) held_.push_back(std::move(found.topic));
+    }
+}
+
+void fetch::read_all() {
+    next_ = 0;
+    bytes_ = 0;
+    any_error_ = false;
+    for (const wanted& want : wanted_) want.answer->records.clear();
+    read_on();
+}
+
+/// Reads partition after partition; comes back here when a read had to go to the disk.
+void fetch::read_on() {
+    while (next_ < wanted_.size()) {
+        wanted& want = wanted_[next_];
+        if (want.error != kafka_error::none) {
+            any_error_ = true;
+            ++next_;
+            continue;
+        }
+        const std::size_t left = bytes_max_ > bytes_ ? bytes_max_ - bytes_ : 0;
+        if (left == 0 && bytes_ > 0) {
+            // Full: only the bounds are told.
+            if (const auto bounds = with().store.bounds(want.queue)) want.bounds = *bounds;
+            ++next_;
+            continue;
+        }
+        read_.queue = want.queue;
+        read_.from = want.from;
+        read_.max_bytes = std::min(want.bytes_max, left);
+        read_.at_least_one = bytes_ == 0;  // or a batch larger than the limits could never be read
+        read_.error = {};
+        read_.slices.clear();
+        read_.bytes = 0;
+        if (!home().reader().read(read_)) return;
+        take_read();
+    }
+    all_read();
+}
+
+void fetch::take_read() {
+    wanted& want = wanted_[next_++];
+    want.bounds = read_.bounds;
+    if (read_.error) {
+        want.error = to_kafka(read_.error, with().options.log);
+        any_error_ = true;
+        return;
+    }
+    for (store::slice& slice : read_.slices) want.answer->records.add({slice.bytes, std::move(slice.owner)});
+    bytes_ += read_.bytes;
+    read_.slices.clear();
+}
+
+void fetch::all_read() {
+    const bool enough = bytes_ >= static_cast<std::size_t>(std::max(asked_.min_bytes, 0)) || bytes_ >= bytes_max_;
+    if (enough || any_error_ || hurried_ || wanted_.empty()) return answer_now();
+    if (std::chrono::steady_clock::now() >= wait_until_) return answer_now();
+    wait();
+}
+
+void fetch::wait() {
+    waiting_ = true;
+    while (places_.size() < wanted_.size()) {
+        auto place = std::make_unique<waiting_place>();
+        place->owner = this;
+        place->waiter.context = place.get();
+        place->waiter.woken = [](store::waiter& waiter) {
+            auto* self = static_cast<waiting_place*>(waiter.context);
+            self->owner->link().loop().post(self->back);
+        };
+        place->back.context = place.get();
+        place->back.run = [](net::task& job) {
+            auto* self = static_cast<waiting_place*>(job.context);
+            self->owner->woken(*self);
+        };
+        places_.push_back(std::move(place));
+    }
+    link().loop().start(deadline_, wait_until_);
+    for (std::size_t i = 0; i < wanted_.size(); ++i) {
+        waiting_place& place = *places_[i];
+        place.linked = true;
+        ++outstanding_;
+        if (with().store.wait(wanted_[i].queue, wanted_[i].bounds.end, place.waiter)) continue;
+        // It grew since it was read.
+        place.linked = false;
+        --outstanding_;
+        return stop_waiting();
+    }
+}
+
+void fetch::woken(waiting_place& place) {
+    place.linked = false;
+    --outstanding_;
+    if (waiting_) return stop_waiting();
+    if (outstanding_ == 0) go_on();
+}
+
+void fetch::stop_waiting() {
+    waiting_ = false;
+    link().loop().stop(deadline_);
+    for (const auto& place : places_) {
+        if (!place->linked || !with().store.cancel(place->waiter)) continue;
+        place->linked = false;
+        --outstanding_;
+    }
+    // Those that could not be cancelled are on their way to us; we must not go before they came.
+    if (outstanding_ == 0) go_on();
+}
+
+void fetch::go_on() { read_all(); }
+
+void fetch::time_is_up() {
+    hurried_ = true;
+    if (waiting_) stop_waiting();
+}
+
+void fetch::answer_now() {
+    const bool committed = asked_.isolation_level == 1;
+    for (wanted& want : wanted_) {
+        auto& told = *want.answer;
+        told.error_code = code_of(want.error);
+        // All that can be read is durable, and there are no transactions: the three ends are one.
+        told.high_watermark = want.bounds.end.value;
+        told.last_stable_offset = want.bounds.end.value;
+        told.log_start_offset = want.bounds.start.value;
+        told.preferred_read_replica = -1;
+        if (committed) {
+            told.aborted_transactions.emplace();
+        } else {
+            told.aborted_transactions.reset();
+        }
+        told.records.set_empty();
+    }
+    respond(reply_);
+}
+
+void fetch::refuse(kafka_error error) {
+    reply_.responses.clear();
+    reply_.error_code = code_of(error);
+    respond(reply_);
+}
+
+void fetch::clear() {
+    // The arrays keep their memory, unless it was an unusually large request.
+    for (auto& topic : reply_.responses) {
+        for (auto& partition : topic.partitions) partition.records.clear();
+    }
+    wanted_.clear();
+    held_.clear();
+    read_.slices.clear();
+    if (places_.size() > 1000) {
+        places_.clear();
+        asked_ = {};
+        reply_ = {};
+    }
+    waiting_ = false;
+    hurried_ = false;
+}
+
+}  // namespace
+
+IMAGO_MAKE_HANDLER(fetch, fetch)
+
+}  // namespace imago::kafka

@@ -1,0 +1,68 @@
+#include "server/kafka/worker.h"
+
+#include "server/kafka/handlers.h"
+
+namespace imago::kafka {
+
+namespace {
+/// Requests kept for use again, for each kind that is asked for often.
+constexpr std::size_t kept_max = 128;
+
+class kafka_session final : public net::session {
+public:
+    kafka_session(worker& home, net::connection& link) : home_(home), link_(link) {}
+    net::exchange* accept(byte_view frame) override {
+        request* made = home_.request_for(frame);
+        if (made == nullptr && home_.with().options.log) {
+            const auto key = frame.size() >= 2 ? load_be<std::int16_t>(frame.data()) : std::int16_t{-1};
+            const auto version = frame.size() >= 4 ? load_be<std::int16_t>(frame.data() + 2) : std::int16_t{-1};
+            home_.with().options.log(std::string(link_.peer()) + ": closing: no handler for API key " +
+                                     std::to_string(key) + " version " + std::to_string(version));
+        }
+        return made;
+    }
+
+private:
+    worker& home_;
+    net::connection& link_;
+};
+}  // namespace
+
+result<std::unique_ptr<net::protocol>> worker::make(const services& services, net::event_loop& loop) {
+    IMAGO_TRY(auto reader, services.store.make_reader());
+    return std::unique_ptr<net::protocol>(new worker(services, loop, std::move(reader)));
+}
+
+worker::worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader)
+    : services_(services), loop_(loop), reader_(std::move(reader)), free_(handlers().size()) {
+    reap_.run = [](net::task& job) { static_cast<worker*>(job.context)->reader_->ring().reap(); };
+    reap_.context = this;
+    loop_.watch(reader_->ring().event_descriptor(), reap_);
+}
+
+worker::~worker() { loop_.unwatch(reader_->ring().event_descriptor()); }
+
+std::unique_ptr<net::session> worker::open(net::connection& link) {
+    return std::make_unique<kafka_session>(*this, link);
+}
+
+request* worker::request_for(byte_view frame) {
+    if (frame.size() < 4) return nullptr;
+    const auto key = load_be<std::int16_t>(frame.data());
+    const auto version = load_be<std::int16_t>(frame.data() + 2);
+    const std::size_t kind = find_handler(key, version);
+    if (kind == no_handler) return nullptr;
+    auto& free = free_[kind];
+    if (free.empty()) return handlers()[kind].make(*this, kind).release();
+    request* again = free.back().release();
+    free.pop_back();
+    return again;
+}
+
+void worker::recycle(request& used) {
+    std::unique_ptr<request> owned(&used);
+    auto& free = free_[used.kind()];
+    if (handlers()[used.kind()].often && free.size() < kept_max) free.push_back(std::move(owned));
+}
+
+}  // namespace imago::kafka

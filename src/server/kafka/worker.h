@@ -1,0 +1,39 @@
+// The Kafka protocol on one network thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "server/kafka/request.h"
+#include "server/kafka/services.h"
+#include "server/net/session.h"
+#include "store/store.h"
+
+namespace imago::kafka {
+
+/// Opens sessions, keeps free requests, owns the thread's reader of the store.
+class worker final : public net::protocol {
+public:
+    /// On the loop's own thread. `services` and `loop` must outlive it.
+    [[nodiscard]] static result<std::unique_ptr<net::protocol>> make(const services& services, net::event_loop& loop);
+    ~worker() override;
+
+    [[nodiscard]] std::unique_ptr<net::session> open(net::connection& link) override;
+
+    [[nodiscard]] const services& with() const { return services_; }
+    [[nodiscard]] store::reader& reader() { return *reader_; }
+    /// The request for this frame; null if there is no such API or version.
+    [[nodiscard]] request* request_for(byte_view frame);
+    void recycle(request& request);
+
+private:
+    worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader);
+
+    const services& services_;
+    net::event_loop& loop_;
+    std::unique_ptr<store::reader> reader_;
+    net::task reap_;
+    std::vector<std::vector<std::unique_ptr<request>>> free_;  // by kind
+};
+
+}  // namespace imago::kafka
