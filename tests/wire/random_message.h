@@ -48,7 +48,7 @@ public:
     void fill_nullable(std::int16_t v, bool may_be_null, std::optional<T>& into) {
         into.reset();
         if (may_be_null && below(3) == 0) return;
-        fill_value(v, into.emplace());
+        fill_value(v, into.emplace(T{}));
     }
     void fill_nullable(std::int16_t, bool may_be_null, wire::kafka::record_data& into) {
         into.clear();

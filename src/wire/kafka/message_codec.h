@@ -66,13 +66,19 @@ void get_elements(reader& in, std::int16_t v, bool flexible, std::int64_t count,
     }
 }
 
-template <class T>
-void get_array(reader& in, std::int16_t v, bool flexible, std::size_t element_min, std::vector<T>& into) {
+/// Arrays are all that a decoder allocates, so this bounds its memory: a frame of n bytes never makes it take
+/// more than memory_per_byte_max * n.
+inline constexpr std::size_t memory_per_byte_max = 32;
+
+template <std::size_t element_min, class T>
+void get_array(reader& in, std::int16_t v, bool flexible, std::vector<T>& into) {
+    static_assert(sizeof(T) <= memory_per_byte_max * element_min);
     get_elements(in, v, flexible, in.count(flexible, false, element_min), into);
 }
-template <class T>
-void get_array(reader& in, std::int16_t v, bool flexible, bool nullable, std::size_t element_min,
+template <std::size_t element_min, class T>
+void get_array(reader& in, std::int16_t v, bool flexible, bool nullable,
                std::optional<std::vector<T>>& into) {
+    static_assert(sizeof(T) <= memory_per_byte_max * element_min);
     const std::int64_t count = in.count(flexible, nullable, element_min);
     if (count < 0) return into.reset();
     if (!into) into.emplace();
@@ -95,7 +101,7 @@ void put_array(writer& out, std::int16_t v, bool flexible, bool nullable,
 template <class T>
 void get_nullable(reader& in, std::int16_t v, std::optional<T>& into) {
     if (!in.present()) return into.reset();
-    if (!into) into.emplace();
+    if (!into) into.emplace(T{});  // clang does not take a nested structure for default constructible here
     get(in, v, *into);
 }
 template <class T>

@@ -181,9 +181,9 @@ private:
     std::string get_value(const field& item, const std::string& in, const std::string& flexible) const {
         const std::string m = "m." + item.name;
         if (item.array) {
-            const std::string size = std::to_string(min_size(api_, item, true));
+            const std::string size = std::to_string(element_min_size(api_, item));
             const std::string nullable = item.nullable ? nullable_in(item) + ", " : "";
-            return fill_in("get_array($0, v, $1, $2$3, $4);", {in, flexible, nullable, size, m});
+            return fill_in("get_array<$3>($0, v, $1, $2$4);", {in, flexible, nullable, size, m});
         }
         if (item.type == kind::records) return fill_in("get_records($0, $1, $2);", {in, flexible, m});
         if (item.type == kind::structure) {

@@ -66,8 +66,7 @@ struct message {
     [[nodiscard]] std::string title() const;
 };
 
-/// The fewest bytes that a value can take in any version: what bounds the length of arrays.
-[[nodiscard]] int min_size(const message& api, const structure& shape);
-[[nodiscard]] int min_size(const message& api, const field& element, bool as_element);
+/// The fewest bytes that an element of the array `item` takes in any version: what bounds the array's length.
+[[nodiscard]] int element_min_size(const message& api, const field& item);
 
 }  // namespace notation

@@ -210,42 +210,46 @@ std::string message::title() const {
     return made;
 }
 
-int min_size(const message& api, const field& item, bool as_element) {
-    if (item.tag && !as_element) return 0;
-    if (!as_element && !item.versions.covers(api.versions)) return 0;
-    const bool flexible = api.ever_flexible();
+namespace {
+
+int size_at(const message& api, const structure& shape, int version);
+
+/// The fewest bytes of a field in one version; of an element if it is an array and `as_element`.
+int size_at(const message& api, const field& item, int version, bool as_element) {
+    const bool flexible = version >= api.flexible_from;
     if (item.array && !as_element) return flexible ? 1 : 4;
     switch (item.type) {
         case kind::boolean:
-        case kind::i8:
-            return 1;
+        case kind::i8: return 1;
         case kind::i16:
-        case kind::u16:
-            return 2;
-        case kind::i32:
-            return 4;
-        case kind::i64:
-            return 8;
-        case kind::uuid:
-            return 16;
-        case kind::string:
-            return flexible ? 1 : 2;
+        case kind::u16: return 2;
+        case kind::i32: return 4;
+        case kind::i64: return 8;
+        case kind::uuid: return 16;
+        case kind::string: return flexible ? 1 : 2;
         case kind::bytes:
-        case kind::records:
-            return flexible ? 1 : 4;
-        case kind::structure:
-            return item.nullable && !item.array ? 1 : min_size(api, *item.shape);
+        case kind::records: return flexible ? 1 : 4;
+        case kind::structure: return item.nullable && !item.array ? 1 : size_at(api, *item.shape, version);
     }
     return 0;
 }
 
-int min_size(const message& api, const structure& shape) {
-    // A field counts if every version that has the structure has the field.
-    message within = api;
-    within.versions = api.versions.meet(shape.versions);
-    int size = within.flexible_from <= within.versions.first ? 1 : 0;  // the count of tagged fields
-    for (const field& item : shape.fields) size += min_size(within, item, false);
-    return size > 0 ? size : 1;
+int size_at(const message& api, const structure& shape, int version) {
+    int size = version >= api.flexible_from ? 1 : 0;  // the count of tagged fields
+    for (const field& item : shape.fields) {
+        const bool there = item.versions.first <= version && version <= item.versions.last;
+        if (there && !item.tag) size += size_at(api, item, version, false);
+    }
+    return size;
+}
+
+}  // namespace
+
+int element_min_size(const message& api, const field& item) {
+    int least = version_range::open;
+    for (int version = item.versions.first; version <= item.versions.last; ++version)
+        least = std::min(least, size_at(api, item, version, true));
+    return least;
 }
 
 }  // namespace notation
