@@ -35,8 +35,8 @@ void put_right(byte_span batch, int how) {
     store_be<std::int8_t>(batch.data() + 16, 2);
     if ((how & 2) != 0) store_be<std::int16_t>(batch.data() + 21, static_cast<std::int16_t>((how >> 3) % 5));
     if ((how & 4) != 0) {
-        const std::int32_t count = batch_view(batch).count();
-        store_be<std::int32_t>(batch.data() + 23, count - 1);
+        const auto count = static_cast<std::uint32_t>(batch_view(batch).count());
+        store_be<std::uint32_t>(batch.data() + 23, count - 1);
         store_be<std::int64_t>(batch.data() + 43, -1);
     }
     set_batch_crc(batch);
