@@ -92,7 +92,7 @@ topic_admin::plan topic_admin::plan_create(const new_topic& wanted, bool validat
 
     created->name = wanted.name;
     created->created = now;
-    created->settings = make_topic_settings(created->configs, topics_.defaults());
+    created->settings = make_topic_settings(created->configs, *topics_.shared_defaults());
     plan made;
     if (const std::string other = topics_.collision_with(wanted.name); !other.empty()) {
         made.note = "Topic '" + wanted.name + "' looks like topic '" + other +
@@ -230,7 +230,7 @@ topic_admin::plan topic_admin::plan_configs(const topic_ptr& present, config_map
         return plan::refuse(make_error_code(refusal::invalid_config), *problem);
     plan made;
     auto changed = std::make_shared<topic>(*present);
-    changed->settings = make_topic_settings(configs, topics_.defaults());
+    changed->settings = make_topic_settings(configs, *topics_.shared_defaults());
     const bool same = configs == present->configs;
     changed->configs = std::move(configs);
     if (!validate_only && !same) {
@@ -264,13 +264,13 @@ topic_admin::plan topic_admin::plan_change(const config_steps& wanted, bool vali
                             "The topic '" + wanted.name + "' does not exist.");
     }
     config_map configs = present->configs;
-    const topic_defaults defaults = topics_.defaults();
+    const std::shared_ptr<const topic_defaults> defaults = topics_.shared_defaults();
     if (auto problem = apply_config_changes(configs, wanted.changes, [&](std::string_view name) {
             const config_key* key = find_topic_config(name);
             return key == nullptr
                        ? config_default{}
                        : config_default{
-                             key, defaults.values[static_cast<std::size_t>(key - topic_config_keys().data())]
+                             key, defaults->values[static_cast<std::size_t>(key - topic_config_keys().data())]
                                       .text};
         })) {
         return plan::refuse(problem->error, problem->message);

@@ -145,17 +145,17 @@ std::string topics::name_of(queue_id queue) const {
     return where->owner->name + "[" + std::to_string(where->partition) + "]";
 }
 
-topic_defaults topics::defaults() const {
+std::shared_ptr<const topic_defaults> topics::shared_defaults() const {
     std::shared_lock lock(mutex_);
     return defaults_;
 }
 
 void topics::set_defaults(topic_defaults defaults) {
     std::unique_lock lock(mutex_);
-    defaults_ = std::move(defaults);
+    defaults_ = std::make_shared<const topic_defaults>(std::move(defaults));
     for (auto& [id, present] : by_id_) {
         auto changed = std::make_shared<topic>(*present);
-        changed->settings = make_topic_settings(changed->configs, defaults_);
+        changed->settings = make_topic_settings(changed->configs, *defaults_);
         by_name_[changed->name] = changed;
         present = std::move(changed);
     }
@@ -168,7 +168,7 @@ void topics::put(std::shared_ptr<topic> topic) {
         const uuid other = same->second->id;
         erase(other);
     }
-    topic->settings = make_topic_settings(topic->configs, defaults_);
+    topic->settings = make_topic_settings(topic->configs, *defaults_);
     std::int32_t partition = 0;
     for (const queue_run& run : to_runs(topic->partitions)) {
         by_queue_[run.first.value] = {topic->id, run.count, partition};

@@ -66,7 +66,8 @@ public:
     [[nodiscard]] std::string name_of(queue_id queue) const;
 
     // ---- settings that topics inherit ----
-    [[nodiscard]] topic_defaults defaults() const;
+    [[nodiscard]] topic_defaults defaults() const { return *shared_defaults(); }
+    [[nodiscard]] std::shared_ptr<const topic_defaults> shared_defaults() const;
     /// Gives every topic its settings anew. Work grows with the number of topics: for changes by hand only.
     void set_defaults(topic_defaults defaults);
 
@@ -112,7 +113,7 @@ private:
     std::unordered_map<std::string, std::vector<std::string>> collisions_;  ///< collision_form -> names
     std::map<uuid, std::vector<queue_run>> debris_;
     std::map<std::string, std::string> unreadable_;
-    topic_defaults defaults_;
+    std::shared_ptr<const topic_defaults> defaults_ = std::make_shared<const topic_defaults>();
 };
 
 /// Ids as runs, in the order given.
