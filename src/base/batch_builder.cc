@@ -20,6 +20,11 @@ std::byte* store_with_length(std::byte* to, const std::optional<byte_view>& byte
     return to + bytes->size();
 }
 
+/// Any two times are allowed: a difference that wraps is undone by the addition of who reads it.
+std::int64_t difference(unix_ms later, unix_ms earlier) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(later) - static_cast<std::uint64_t>(earlier));
+}
+
 /// The size of a record without its own length.
 std::size_t body_size(std::int64_t timestamp_delta, std::int32_t offset_delta,
                       const std::optional<byte_view>& key, const std::optional<byte_view>& value,
@@ -42,7 +47,7 @@ void batch_builder::clear() {
 std::size_t batch_builder::size_of(unix_ms timestamp, std::optional<byte_view> key,
                                    std::optional<byte_view> value,
                                    std::span<const record_header> headers) const {
-    const std::int64_t delta = count_ == 0 ? 0 : timestamp - base_timestamp_;
+    const std::int64_t delta = count_ == 0 ? 0 : difference(timestamp, base_timestamp_);
     const std::size_t size = body_size(delta, count_, key, value, headers);
     return varint_size(static_cast<std::int64_t>(size)) + size;
 }
@@ -51,7 +56,7 @@ void batch_builder::add(unix_ms timestamp, std::optional<byte_view> key, std::op
                         std::span<const record_header> headers) {
     if (count_ == 0) base_timestamp_ = max_timestamp_ = timestamp;
     max_timestamp_ = std::max(max_timestamp_, timestamp);
-    const std::int64_t delta = timestamp - base_timestamp_;
+    const std::int64_t delta = difference(timestamp, base_timestamp_);
     const std::size_t size = body_size(delta, count_, key, value, headers);
     const std::size_t before = bytes_.size();
     bytes_.resize(before + varint_size(static_cast<std::int64_t>(size)) + size);

@@ -91,6 +91,14 @@ TEST_CASE("a batch holds the records that were added", "[base]") {
     REQUIRE_FALSE(reader.damaged());
 
     builder.clear();
+    builder.add(INT64_MIN, std::nullopt, std::nullopt);
+    builder.add(INT64_MAX, std::nullopt, std::nullopt);  // the difference wraps, and adding it wraps back
+    record_reader extreme(payload_of(builder.finish()));
+    REQUIRE(extreme.next(record));
+    REQUIRE(extreme.next(record));
+    REQUIRE(record.timestamp_delta == -1);
+
+    builder.clear();
     REQUIRE(builder.count() == 0);
     builder.add(1, std::nullopt, std::nullopt);
     REQUIRE(batch_view(builder.finish()).count() == 1);
