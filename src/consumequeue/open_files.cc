@@ -1,6 +1,7 @@
 #include "consumequeue/open_files.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace imago::consumequeue {
@@ -18,6 +19,22 @@ std::string open_files::path_of(queue_id queue) const {
     char name[24];
     std::snprintf(name, sizeof name, "/%08x.idx", queue.value);
     return directory_of(queue) + name;
+}
+
+std::vector<queue_id> open_files::list() const {
+    std::vector<queue_id> queues;
+    for (std::uint32_t low = 0; low < 256; ++low) {
+        const auto names = disk_.list(directory_of({low}));
+        if (!names) continue;
+        for (const std::string& name : *names) {
+            queue_id queue;
+            const auto parsed = std::from_chars(name.data(), name.data() + name.size(), queue.value, 16);
+            const std::string path = path_of(queue);
+            if (parsed.ec == std::errc{} && path.ends_with("/" + name) && (queue.value & 0xff) == low)
+                queues.push_back(queue);
+        }
+    }
+    return queues;
 }
 
 result<std::shared_ptr<io::file>> open_files::keep(queue_id queue, bool create) {

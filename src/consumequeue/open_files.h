@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace imago::consumequeue {
 
@@ -24,6 +25,9 @@ public:
     [[nodiscard]] std::string path_of(queue_id queue) const;
     /// Fails with no_such_file_or_directory if there is none.
     [[nodiscard]] result<std::shared_ptr<io::file>> open(queue_id queue);
+
+    /// The queues that have a file. Other files in the folder are none of ours and not told.
+    [[nodiscard]] std::vector<queue_id> list() const;
 
     // The writer's thread only:
     /// The same, created if missing.

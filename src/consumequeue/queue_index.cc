@@ -318,6 +318,16 @@ void queue_index::state::relieve() {
 bool queue_index::has_writes() const { return state_->writer.has_work(); }
 std::size_t queue_index::pump(io::ring& ring, std::size_t depth) { return state_->writer.pump(ring, depth); }
 std::error_code queue_index::error() const { return state_->writer.error(); }
+std::size_t queue_index::remove_unknown_files() {
+    std::size_t count = 0;
+    for (const queue_id id : state_->files.list()) {
+        if (bounds(id)) continue;
+        // It stays unknown: ids are never used again.
+        state_->writer.add_removal(id);
+        ++count;
+    }
+    return count;
+}
 result<> queue_index::sync_blocks(io::ring& ring) { return state_->writer.sync(ring); }
 
 }  // namespace imago::consumequeue

@@ -102,6 +102,8 @@ struct block {
 
 class open_files;
 
+/// The disk outlives the index. The ring that pump() uses is destroyed before the index, or nothing of pump()
+/// is in flight on it then.
 class queue_index {
 public:
     queue_index(io::disk& disk, index_options options);
@@ -184,6 +186,9 @@ public:
     /// Makes all blocks that pump() completed durable (fdatasync of each changed file, and of directories
     /// with new files). Blocks written before this call may be left out of tails by snapshot() after it.
     [[nodiscard]] result<> sync_blocks(io::ring& ring);
+    /// Looks for index files of queues that do not exist (removed just before a crash) and hands them to
+    /// pump() for removal. To be called once, after recovery. Returns how many.
+    std::size_t remove_unknown_files();
     /// Calls visit for each queue, one after the other, each a consistent picture at its own moment
     /// (publishing goes on meanwhile; replay of the log from before the first visit evens that out). Marks
     /// name only blocks that sync_blocks made durable; entries of younger blocks are given in tail.

@@ -34,8 +34,8 @@ struct index_fixture {
     }
 
     void start() {
+        ring.reset();  // before what is in flight on it
         index.reset();
-        ring.reset();
         ring = *disk.make_ring();
         index = std::make_unique<queue_index>(disk, options);
     }
@@ -95,8 +95,8 @@ struct index_fixture {
 
     io::sim_disk disk;
     index_options options;
-    std::unique_ptr<io::ring> ring;
     std::unique_ptr<queue_index> index;
+    std::unique_ptr<io::ring> ring;
 };
 
 }  // namespace imago::consumequeue

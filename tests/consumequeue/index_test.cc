@@ -214,6 +214,27 @@ TEST_CASE("removing a queue removes its file and forgets its blocks in flight", 
     CHECK(f.index->queues() == std::vector<queue_id>{other});
 }
 
+TEST_CASE("files of queues that do not exist are removed, others are left alone", "[consumequeue]") {
+    index_fixture f;
+    const queue_id other{0x7ab};
+    f.index->create(q, {0});
+    f.index->create(other, {0});
+    f.fill(q, 150);
+    f.fill(other, 150);
+    f.settle();
+    REQUIRE(f.disk.open("/index/ab/notes.txt", {.write = true, .create = true}));
+    REQUIRE(f.disk.open("/index/ab/000007ac.idx", {.write = true, .create = true}));
+    auto all = f.snapshots();
+    f.start();
+    f.index->restore(std::move(all[1]));
+    CHECK(f.index->remove_unknown_files() == 1);
+    f.settle();
+    CHECK(f.disk.exists("/index/ab/000012ab.idx"));
+    CHECK_FALSE(f.disk.exists("/index/ab/000007ab.idx"));
+    CHECK(f.disk.exists("/index/ab/notes.txt"));
+    CHECK(f.disk.exists("/index/ab/000007ac.idx"));
+}
+
 TEST_CASE("a snapshot brings everything back", "[consumequeue]") {
     index_fixture f;
     const bool synced = GENERATE(false, true);
