@@ -1,0 +1,63 @@
+// Lets coroutines of one thread wait for something to change.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/experimental/as_tuple.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <chrono>
+
+namespace imago::client {
+
+/// The completion token of this room: errors come as values.
+inline constexpr auto no_throw = asio::experimental::as_tuple(asio::use_awaitable);
+
+/// notify() resumes all that wait at that moment; each looks for itself whether its condition holds now, as with a
+/// condition variable. Must outlive the waits on it. One thread.
+class event {
+public:
+    explicit event(asio::any_io_executor where) : timer_(std::move(where), asio::steady_timer::time_point::max()) {}
+
+    void notify() { timer_.cancel(); }
+    [[nodiscard]] asio::awaitable<void> wait() { co_await timer_.async_wait(no_throw); }
+
+private:
+    asio::steady_timer timer_;
+};
+
+/// Sleeps for `time`, or less if the coroutine is cancelled.
+[[nodiscard]] inline asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(no_throw);
+}
+
+/// Counts coroutines that run in the background, so that close() can wait for the last one. One thread.
+class gate {
+public:
+    explicit gate(asio::any_io_executor where) : empty_(std::move(where)) {}
+
+    class pass {
+    public:
+        explicit pass(gate& g) : gate_(&g) { ++g.inside_; }
+        pass(pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+        pass& operator=(pass&&) = delete;
+        ~pass() {
+            if (gate_ != nullptr && --gate_->inside_ == 0) gate_->empty_.notify();
+        }
+
+    private:
+        gate* gate_;
+    };
+    [[nodiscard]] pass enter() { return pass(*this); }
+    [[nodiscard]] asio::awaitable<void> wait_empty() {
+        while (inside_ > 0) co_await empty_.wait();
+    }
+
+private:
+    int inside_ = 0;
+    event empty_;
+};
+
+}  // namespace imago::client
