@@ -42,8 +42,8 @@ void scratch_bytes::reserve(std::size_t size, std::size_t keep) {
     capacity_ = grown;
 }
 
-bool batch_builder::append(const message& what, std::size_t limit) {
-    const timestamp_ms time_delta = count_ == 0 ? 0 : what.timestamp - base_timestamp_;
+bool batch_builder::append(const message& what, timestamp_ms time, std::size_t limit) {
+    const timestamp_ms time_delta = count_ == 0 ? 0 : time - base_timestamp_;
     std::size_t body = 1 + varint_size(time_delta) + varint_size(count_) + field_size(what.key) +
                        field_size(what.value) + varint_size(static_cast<std::int64_t>(what.headers.size()));
     for (const header& each : what.headers) body += field_size(each.name) + field_size(each.value);
@@ -51,8 +51,8 @@ bool batch_builder::append(const message& what, std::size_t limit) {
     if (count_ > 0 && size_ + whole > limit) return false;
     bytes_.reserve(size_ + whole, count_ > 0 ? size_ : 0);
 
-    if (count_ == 0) base_timestamp_ = max_timestamp_ = what.timestamp;
-    max_timestamp_ = std::max(max_timestamp_, what.timestamp);
+    if (count_ == 0) base_timestamp_ = max_timestamp_ = time;
+    max_timestamp_ = std::max(max_timestamp_, time);
     std::byte* to = put_varint(bytes_.data() + size_, static_cast<std::int64_t>(body));
     *to++ = std::byte{0};  // attributes: none are defined
     to = put_varint(to, time_delta);

@@ -27,9 +27,9 @@ private:
 /// A batch being filled. Reusable: clear() keeps the memory, so that a steady stream allocates nothing. One thread.
 class batch_builder {
 public:
-    /// Adds a message whose timestamp is set. False if it does not fit into `limit` bytes of batch and is not the
-    /// first: then nothing changed.
-    [[nodiscard]] bool append(const message& what, std::size_t limit);
+    /// Adds a message with this time instead of its own. False if it does not fit into `limit` bytes of batch and is
+    /// not the first: then nothing changed.
+    [[nodiscard]] bool append(const message& what, timestamp_ms time, std::size_t limit);
 
     [[nodiscard]] bool empty() const { return count_ == 0; }
     [[nodiscard]] std::int32_t count() const { return count_; }

@@ -45,7 +45,7 @@ struct connection::waiting {
     connection& home;
     std::int32_t id;
     asio::steady_timer done;  // expires at the deadline, cancelled when the outcome is there
-    frame_ptr frame;
+    frame_handle frame;
     std::error_code error;
     bool decided = false;
 
@@ -123,7 +123,7 @@ asio::awaitable<result<>> connection::negotiate() {
         const std::int32_t id = next_id();
         std::unique_ptr<wire::gather_buffer> out = spare_buffer();
         kafka::encode_request_frame(*out, header_of(version, id), request);
-        result<frame_ptr> got = co_await exchange(std::move(out), id, deadline);
+        result<frame_handle> got = co_await exchange(std::move(out), id, deadline);
         if (!got) {
             const bool lost = got.error() == client_errc::connection_lost;
             co_return tl::unexpected(lost ? make_error_code(client_errc::not_kafka) : got.error());
@@ -159,7 +159,7 @@ result<std::int16_t> connection::version_of(kafka::api_key key, std::int16_t lim
     return version;
 }
 
-asio::awaitable<result<frame_ptr>> connection::exchange(std::unique_ptr<wire::gather_buffer> out, std::int32_t id,
+asio::awaitable<result<frame_handle>> connection::exchange(std::unique_ptr<wire::gather_buffer> out, std::int32_t id,
                                                         steady_time deadline) {
     const connection_ptr self = shared_from_this();
     if (error_) co_return tl::unexpected(error_);
@@ -225,7 +225,7 @@ asio::awaitable<void> connection::read_loop() {
             fail(versions_.empty() ? client_errc::not_kafka : client_errc::bad_response);
             co_return;
         }
-        frame_ptr got = frames_->get(static_cast<std::size_t>(size));
+        frame_handle got = frames_->get(static_cast<std::size_t>(size));
         const byte_span into = got->writable();
         const auto [failed, filled] =
             co_await asio::async_read(socket_, asio::buffer(into.data(), into.size()), no_throw);

@@ -39,7 +39,7 @@ struct endpoint {
 template <class Response>
 struct answer {
     Response message;
-    frame_ptr frame;
+    frame_handle frame;
     std::int16_t version = 0;
 };
 
@@ -70,7 +70,7 @@ public:
         const std::int32_t id = next_id();
         std::unique_ptr<wire::gather_buffer> out = spare_buffer();
         wire::kafka::encode_request_frame(*out, header_of(version, id), request);
-        result<frame_ptr> frame = co_await exchange(std::move(out), id, deadline);
+        result<frame_handle> frame = co_await exchange(std::move(out), id, deadline);
         if (!frame) co_return tl::unexpected(frame.error());
         answer<Response> got;
         got.frame = std::move(*frame);
@@ -78,7 +78,7 @@ public:
         wire::kafka::reader in(got.frame->bytes());
         const auto header = wire::kafka::decode_response_header(in, static_cast<std::int16_t>(Request::api), version);
         if (!header) co_return tl::unexpected(bad_answer());
-        if (!wire::kafka::decode(in, version, got.message)) co_return tl::unexpected(bad_answer());
+        if (!decode(in, version, got.message)) co_return tl::unexpected(bad_answer());
         co_return got;
     }
     /// The same in the highest version, until the options' request timeout from now.
@@ -110,7 +110,7 @@ private:
     connection(executor where, endpoint to, client_options options);
     asio::awaitable<result<>> connect();
     asio::awaitable<result<>> negotiate();
-    asio::awaitable<result<frame_ptr>> exchange(std::unique_ptr<wire::gather_buffer> out, std::int32_t id,
+    asio::awaitable<result<frame_handle>> exchange(std::unique_ptr<wire::gather_buffer> out, std::int32_t id,
                                                 steady_time deadline);
     asio::awaitable<result<>> post(std::unique_ptr<wire::gather_buffer> out);
     asio::awaitable<void> read_loop();

@@ -4,7 +4,7 @@
 
 namespace imago::client {
 
-frame_ptr frame_pool::get(std::size_t size) {
+frame_handle frame_pool::get(std::size_t size) {
     std::unique_ptr<frame> free;
     {
         const std::lock_guard lock(mutex_);

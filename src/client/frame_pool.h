@@ -21,12 +21,12 @@ private:
     std::size_t capacity_ = 0;
     std::size_t size_ = 0;
 };
-using frame_ptr = std::shared_ptr<frame>;
+using frame_handle = std::shared_ptr<frame>;
 
 /// Keeps a few frames for reuse. Any thread may let go of a frame; get() belongs to one.
 class frame_pool : public std::enable_shared_from_this<frame_pool> {
 public:
-    [[nodiscard]] frame_ptr get(std::size_t size);
+    [[nodiscard]] frame_handle get(std::size_t size);
 
 private:
     static constexpr std::size_t spare_max = 4;

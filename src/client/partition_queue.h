@@ -47,6 +47,10 @@ public:
     [[nodiscard]] outgoing_batch* front() { return batches_.empty() ? nullptr : batches_.front().get(); }
     /// The batch that next_to_send() would give.
     [[nodiscard]] outgoing_batch* peek();
+    /// Whether a batch pushed now could be sent at once.
+    [[nodiscard]] bool can_send_next() const {
+        return !draining_ && in_flight_ < max_in_flight_ && static_cast<std::size_t>(in_flight_) == batches_.size();
+    }
     /// The next batch to be sent now, stamped and counted as in flight; null if there is none or it must wait.
     [[nodiscard]] outgoing_batch* next_to_send(producer_identity who);
 

@@ -9,11 +9,10 @@ using namespace imago;
 using namespace imago::client;
 
 namespace {
-message with(std::optional<std::string_view> key, std::optional<std::string_view> value, timestamp_ms time) {
+message with(std::optional<std::string_view> key, std::optional<std::string_view> value) {
     message m;
     m.key = key;
     m.value = value;
-    m.timestamp = time;
     return m;
 }
 }  // namespace
@@ -21,10 +20,10 @@ message with(std::optional<std::string_view> key, std::optional<std::string_view
 TEST_CASE("a batch is the bytes that the format asks for", "[client]") {
     batch_builder builder;
     const header headers[] = {{"h", "x"}, {"n", std::nullopt}};
-    message first = with("k", "value", 1000);
+    message first = with("k", "value");
     first.headers = headers;
-    REQUIRE(builder.append(first, 1 << 20));
-    REQUIRE(builder.append(with(std::nullopt, std::nullopt, 998), 1 << 20));
+    REQUIRE(builder.append(first, 1000, 1 << 20));
+    REQUIRE(builder.append(with(std::nullopt, std::nullopt), 998, 1 << 20));
     const byte_span bytes = builder.finish();
     stamp(bytes, {77, 3}, 12);
 
@@ -49,13 +48,13 @@ TEST_CASE("a batch is the bytes that the format asks for", "[client]") {
 TEST_CASE("a batch takes its first message whatever its size, and others within the limit", "[client]") {
     batch_builder builder;
     const std::string large(5000, 'x');
-    REQUIRE(builder.append(with({}, large, 1), 1000));
-    CHECK_FALSE(builder.append(with({}, "y", 1), 1000));
+    REQUIRE(builder.append(with({}, large), 1, 1000));
+    CHECK_FALSE(builder.append(with({}, "y"), 1, 1000));
     CHECK(builder.count() == 1);
     builder.clear();
     CHECK(builder.empty());
     int taken = 0;
-    while (builder.append(with("key", "0123456789", taken), 1000)) ++taken;
+    while (builder.append(with("key", "0123456789"), taken, 1000)) ++taken;
     CHECK(builder.count() == taken);
     CHECK(builder.size() <= 1000);
     CHECK(builder.size() > 1000 - 25);

@@ -20,8 +20,7 @@ batch_ptr batch_of(int count, steady_time deadline = steady_time::max()) {
     for (int i = 0; i < count; ++i) {
         message m;
         m.value = "v";
-        m.timestamp = 1;
-        REQUIRE(batch->builder.append(m, 1 << 20));
+        REQUIRE(batch->builder.append(m, 1, 1 << 20));
     }
     batch->bytes = batch->builder.finish();
     batch->deadline = deadline;
