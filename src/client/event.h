@@ -8,6 +8,7 @@
 #include <asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <vector>
 
 namespace imago::client {
 
@@ -18,13 +19,31 @@ inline constexpr auto no_throw = asio::experimental::as_tuple(asio::use_awaitabl
 /// condition variable. Must outlive the waits on it. One thread.
 class event {
 public:
-    explicit event(asio::any_io_executor where) : timer_(std::move(where), asio::steady_timer::time_point::max()) {}
+    explicit event(asio::any_io_executor where) : where_(std::move(where)) {}
+    event(const event&) = delete;
+    event& operator=(const event&) = delete;
 
-    void notify() { timer_.cancel(); }
-    [[nodiscard]] asio::awaitable<void> wait() { co_await timer_.async_wait(no_throw); }
+    void notify() {
+        for (asio::steady_timer* each : waiting_) each->cancel();
+    }
+    [[nodiscard]] asio::awaitable<void> wait() { return wait_until(asio::steady_timer::time_point::max()); }
+    /// Ends also when that time has come.
+    [[nodiscard]] asio::awaitable<void> wait_until(asio::steady_timer::time_point deadline) {
+        waiter mine(*this, deadline);
+        co_await mine.timer.async_wait(no_throw);
+    }
 
 private:
-    asio::steady_timer timer_;
+    struct waiter {
+        event& home;
+        asio::steady_timer timer;
+        waiter(event& e, asio::steady_timer::time_point deadline) : home(e), timer(e.where_, deadline) {
+            home.waiting_.push_back(&timer);
+        }
+        ~waiter() { std::erase(home.waiting_, &timer); }
+    };
+    asio::any_io_executor where_;
+    std::vector<asio::steady_timer*> waiting_;
 };
 
 /// Sleeps for `time`, or less if the coroutine is cancelled.

@@ -34,6 +34,7 @@ asio::awaitable<void> producer::impl::recover() {
         const std::vector<partition_state*> before = std::exchange(troubled_, {});
         bool moved = false;
         for (partition_state* partition : before) {
+            if (partition->open && partition->overdue && partition->open->deadline <= now) seal(*partition);
             for (;;) {
                 partition_queue::outcome outcome = partition->queue.expire(now);
                 if (!outcome.done) break;

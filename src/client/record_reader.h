@@ -1,0 +1,42 @@
+// Records out of a batch, as views.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/record_batch.h"
+#include "imago/message.h"
+#include "imago/result.h"
+
+namespace imago::client {
+
+/// Reads the records of batches into memory of its own, which it uses again: what it gave is good until the next
+/// read(). One thread.
+class record_reader {
+public:
+    /// The records with offset >= `from` of a batch whose header is `batch` and whose uncompressed records are
+    /// `records`. Fails with corrupt_message on anything malformed.
+    [[nodiscard]] result<std::span<const record>> read(batch_view batch, byte_view records, std::int64_t from);
+
+private:
+    std::vector<record> records_;
+    std::vector<header> headers_;
+    std::vector<std::pair<std::size_t, std::size_t>> with_headers_;  // record, its first header
+};
+
+/// Cuts fetched bytes into whole batches, in order. A last one that is not whole is left out.
+class batch_cursor {
+public:
+    explicit batch_cursor(byte_view bytes = {}) : left_(bytes) {}
+    /// The next whole batch; empty at the end. A size that no batch can have ends it with bad() set.
+    [[nodiscard]] byte_view next();
+    [[nodiscard]] bool bad() const { return bad_; }
+    [[nodiscard]] bool done() const { return left_.empty(); }
+
+private:
+    byte_view left_;
+    bool bad_ = false;
+};
+
+}  // namespace imago::client
