@@ -38,7 +38,6 @@ struct producer_options {
     std::int16_t acks = -1;          ///< -1 all, 1 the leader, 0 none (and no offsets in the reports)
     bool idempotent = true;          ///< no duplicates and no reordering by retries; needs acks -1
     codec compression = codec::none;
-    int compression_level = -1000;   ///< -1000 = the codec's default
     partitioning partitioner = partitioning::keyed_sticky;
     std::size_t batch_bytes = 256u << 10;      ///< a batch is sent when it has this many bytes of records
     milliseconds linger{5};                    ///< or when its first message is this old

@@ -2,7 +2,6 @@
 
 #include "base/checksum.h"
 #include "client/consumer_impl.h"
-#include "client/decompress.h"
 #include "client/list_offsets.h"
 
 namespace imago::client {
@@ -103,9 +102,7 @@ bool consumer::impl::next_records(chunk& from, pulled& into) {
             of.position = next;
             continue;
         }
-        const result<byte_view> plain = records_of(batch, uncompressed_, options_.response_bytes_max);
-        if (!plain) return broken(plain.error());
-        const auto records = reader_.read(batch, *plain, of.position);
+        const auto records = reader_.read(batch, of.position, options_.response_bytes_max);
         if (!records) return broken(records.error());
         of.position = next;
         if (records->empty()) continue;

@@ -13,7 +13,7 @@
 #include <set>
 
 #include "client/cluster.h"
-#include "client/record_reader.h"
+#include "client/batch_reader.h"
 #include "imago/async.h"
 #include "wire/kafka/fetch.h"
 
@@ -88,9 +88,7 @@ struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
     bool recovering_ = false;
     std::error_code unreachable_;  ///< why the leaders could not be found, while they cannot
     event changed_;
-    record_reader reader_;
-    std::vector<std::byte> uncompressed_;
-    wire::kafka::fetch_request request_;
+    batch_reader reader_;
 };
 
 template <class F>

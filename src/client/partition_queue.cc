@@ -31,11 +31,11 @@ outgoing_batch* partition_queue::next_to_send(producer_identity who) {
     outgoing_batch* batch = peek();
     if (batch == nullptr) return nullptr;
     if (!idempotent_) {
-        if (!batch->attempted) stamp(batch->bytes, {}, -1);
+        if (!batch->attempted) batch->stamp({}, -1);
     } else if (batch->sequence < 0) {
         batch->sequence = next_sequence_;
-        next_sequence_ = advance_sequence(next_sequence_, batch->builder.count());
-        stamp(batch->bytes, who, batch->sequence);
+        next_sequence_ = advance_sequence(next_sequence_, batch->count());
+        batch->stamp(who, batch->sequence);
     }
     batch->in_flight = true;
     batch->attempted = true;
@@ -48,7 +48,7 @@ partition_queue::outcome partition_queue::acknowledged(outgoing_batch& batch) {
     back(batch);
     // A server that knows nothing of this producer takes any sequence, also one behind a gap: go on after it.
     if (resequence_ && !before(batch.sequence, gap_sequence_))
-        gap_sequence_ = advance_sequence(batch.sequence, batch.builder.count());
+        gap_sequence_ = advance_sequence(batch.sequence, batch.count());
     result.done = remove(batch);
     settle();
     return result;

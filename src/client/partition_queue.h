@@ -1,32 +1,14 @@
 // The batches of one partition on their way to the server: order, sequence numbers and retries, without any I/O.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <system_error>
 #include <vector>
 
-#include "client/batch_builder.h"
+#include "client/outgoing_batch.h"
 
 namespace imago::client {
-
-using steady_time = std::chrono::steady_clock::time_point;
-
-/// A full batch and what has happened to it.
-struct outgoing_batch {
-    batch_builder builder;      ///< its messages
-    scratch_bytes compressed;   ///< their compressed form, if there is one
-    byte_span bytes;            ///< what is sent; in builder or compressed
-    steady_time deadline{};     ///< then it is given up
-    std::size_t charged = 0;    ///< bytes it holds of the producer's buffer
-    std::int32_t sequence = -1;
-    bool in_flight = false;
-    bool ambiguous = false;     ///< sent at least once with no answer: it may have been written
-    bool attempted = false;
-};
-using batch_ptr = std::unique_ptr<outgoing_batch>;
 
 /// Keeps the order of a partition's batches through failures.
 ///

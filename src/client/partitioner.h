@@ -6,16 +6,9 @@
 #include <string_view>
 
 #include "imago/options.h"
+#include "wire/murmur2.h"
 
 namespace imago::client {
-
-/// The 32-bit murmur2 of Kafka's Java client (seed 0x9747b28c).
-[[nodiscard]] std::uint32_t murmur2(std::string_view bytes) noexcept;
-
-/// The partition that Java's default partitioner gives a key.
-[[nodiscard]] inline std::int32_t partition_of_key(std::string_view key, std::int32_t partitions) noexcept {
-    return static_cast<std::int32_t>((murmur2(key) & 0x7fffffffu) % static_cast<std::uint32_t>(partitions));
-}
 
 /// Chooses partitions for one topic. One thread.
 class partitioner {
@@ -24,7 +17,7 @@ public:
 
     /// `partitions` > 0.
     [[nodiscard]] std::int32_t choose(const std::optional<std::string_view>& key, std::int32_t partitions) noexcept {
-        if (key && kind_ != partitioning::round_robin) return partition_of_key(*key, partitions);
+        if (key && kind_ != partitioning::round_robin) return wire::queue_for_key(as_bytes(*key), partitions);
         if (kind_ == partitioning::keyed_sticky) {
             if (sticky_ < 0 || sticky_ >= partitions) sticky_ = draw(partitions);
             return sticky_;

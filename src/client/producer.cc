@@ -2,7 +2,6 @@
 
 #include <random>
 
-#include "client/compress.h"
 
 namespace imago::client {
 namespace {
@@ -60,15 +59,15 @@ result<> producer::impl::try_send(topic& where, const message& what) {
     partition_state& partition = where.partitions[static_cast<std::size_t>(index)];
     const timestamp_ms time = what.timestamp >= 0 ? what.timestamp : wall_time();
     if (!partition.open) start_batch(partition);
-    std::size_t before = partition.open->builder.size();
-    if (!partition.open->builder.append(what, time, how_.batch_bytes)) {
+    std::size_t before = partition.open->size();
+    if (!partition.open->append(what, time, how_.batch_bytes)) {
         seal(partition);
         make_ready(partition);
         start_batch(partition);
-        before = partition.open->builder.size();
-        static_cast<void>(partition.open->builder.append(what, time, how_.batch_bytes));  // the first always fits
+        before = partition.open->size();
+        static_cast<void>(partition.open->append(what, time, how_.batch_bytes));  // the first always fits
     }
-    const std::size_t size = partition.open->builder.size();
+    const std::size_t size = partition.open->size();
     partition.open->charged += size - before;
     buffered_ += size - before;
     if (size >= how_.batch_bytes) {
@@ -123,11 +122,7 @@ void producer::impl::recycle(batch_ptr batch) {
     changed_.notify();
     // Kept batches are bounded by the buffer: never more memory than it may take.
     if (spare_batches_.size() >= 16 && spare_batches_.size() * how_.batch_bytes > how_.buffer_bytes / 2) return;
-    batch->builder.clear();
-    batch->bytes = {};
-    batch->charged = 0;
-    batch->sequence = -1;
-    batch->in_flight = batch->ambiguous = batch->attempted = false;
+    batch->clear();
     spare_batches_.push_back(std::move(batch));
 }
 
@@ -156,7 +151,7 @@ void producer::impl::stop_lingering(partition_state& partition) {
 void producer::impl::seal(partition_state& partition) {
     stop_lingering(partition);
     outgoing_batch& batch = *partition.open;
-    batch.bytes = compress(batch.builder, batch.compressed, how_.compression, how_.compression_level);
+    batch.seal(how_.compression);
     partition.queue.push(std::move(partition.open));
     partition.overdue = false;
     topic& home = *partition.home;

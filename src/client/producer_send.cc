@@ -68,7 +68,7 @@ std::unique_ptr<producer::impl::exchange> producer::impl::gather(lane& from) {
     for (std::size_t left = from.ready.size(); left > 0; --left) {
         partition_state& partition = *from.ready.front();
         outgoing_batch* next = partition.queue.peek();
-        const std::size_t size = next != nullptr ? next->bytes.size() : partition.open ? partition.open->builder.size() : 0;
+        const std::size_t size = next != nullptr ? next->sealed_size() : partition.open ? partition.open->size() : 0;
         if (!load->batches.empty() && load->bytes + size > how_.request_bytes) break;
         from.ready.pop_front();
         partition.ready = false;
@@ -91,7 +91,7 @@ std::unique_ptr<producer::impl::exchange> producer::impl::gather(lane& from) {
     for (auto at = lingering_.begin(); at != lingering_.end() && load->bytes < how_.request_bytes;) {
         partition_state& partition = **at++;
         if (partition.leader == from.id && !partition.ready && !partition.troubled &&
-            partition.queue.can_send_next() && load->bytes + partition.open->builder.size() <= how_.request_bytes)
+            partition.queue.can_send_next() && load->bytes + partition.open->size() <= how_.request_bytes)
             add(*load, partition);
     }
     return load;
@@ -102,7 +102,7 @@ void producer::impl::add(exchange& into, partition_state& partition) {
     outgoing_batch* batch = partition.queue.next_to_send(identity_);
     if (batch == nullptr) return;
     into.batches.push_back({&partition, batch});
-    into.bytes += batch->bytes.size();
+    into.bytes += batch->bytes().size();
 }
 
 asio::awaitable<void> producer::impl::carry(lane& by, connection_ptr to, std::unique_ptr<exchange> load) {
@@ -137,7 +137,7 @@ asio::awaitable<void> producer::impl::carry(lane& by, connection_ptr to, std::un
             topic.partition_data.resize(count);
             for (std::size_t k = 0; k < count; ++k) {
                 topic.partition_data[k].index = load->batches[i + k].partition->index;
-                topic.partition_data[k].records.assign(load->batches[i + k].batch->bytes);
+                topic.partition_data[k].records.assign(load->batches[i + k].batch->bytes());
             }
         }
     }
@@ -233,12 +233,12 @@ void producer::impl::finish(partition_state& partition, partition_queue::outcome
 
 void producer::impl::report(partition_state& partition, batch_ptr batch, std::error_code error,
                             std::int64_t base_offset) {
-    const auto messages = static_cast<std::uint64_t>(batch->builder.count());
+    const auto messages = static_cast<std::uint64_t>(batch->count());
     if (error) {
         counted_.messages_failed += messages;
     } else {
         counted_.messages_acknowledged += messages;
-        counted_.payload_bytes += batch->builder.payload_bytes();
+        counted_.payload_bytes += batch->payload_bytes();
     }
     if (how_.on_delivery) {
         delivery what;
@@ -246,8 +246,8 @@ void producer::impl::report(partition_state& partition, batch_ptr batch, std::er
         what.partition = partition.index;
         what.error = error;
         what.base_offset = error ? -1 : base_offset;
-        what.tags = batch->builder.tags();
-        what.bytes = batch->builder.payload_bytes();
+        what.tags = batch->tags();
+        what.bytes = batch->payload_bytes();
         how_.on_delivery(what);
     }
     recycle(std::move(batch));

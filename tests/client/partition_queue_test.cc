@@ -20,14 +20,13 @@ batch_ptr batch_of(int count, steady_time deadline = steady_time::max()) {
     for (int i = 0; i < count; ++i) {
         message m;
         m.value = "v";
-        REQUIRE(batch->builder.append(m, 1, 1 << 20));
+        REQUIRE(batch->append(m, 1, 1 << 20));
     }
-    batch->bytes = batch->builder.finish();
     batch->deadline = deadline;
     return batch;
 }
 
-std::int32_t stamped(const outgoing_batch& batch) { return batch_view(batch.bytes).base_sequence(); }
+std::int32_t stamped(const outgoing_batch& batch) { return batch_view(batch.bytes()).base_sequence(); }
 
 }  // namespace
 
@@ -128,7 +127,7 @@ TEST_CASE("out of order with nothing wrong before it asks for a new identity", "
     CHECK(queue.reset().empty());
     CHECK(queue.next_to_send({8, 0}) == b);
     CHECK(stamped(*b) == 0);
-    CHECK(batch_view(b->bytes).producer_id() == 8);
+    CHECK(batch_view(b->bytes()).producer_id() == 8);
 }
 
 TEST_CASE("what may have been written is not sent again under another identity", "[client]") {
@@ -174,7 +173,7 @@ TEST_CASE("without idempotence one batch is in flight", "[client]") {
     queue.push(batch_of(1));
     outgoing_batch* a = queue.next_to_send({});
     REQUIRE(a != nullptr);
-    CHECK(batch_view(a->bytes).producer_id() == -1);
+    CHECK(batch_view(a->bytes()).producer_id() == -1);
     CHECK(stamped(*a) == -1);
     CHECK(queue.next_to_send({}) == nullptr);
     CHECK_FALSE(queue.lost(*a).done);

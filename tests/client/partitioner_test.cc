@@ -6,24 +6,14 @@
 
 using namespace imago::client;
 
-TEST_CASE("murmur2 gives what Java's client gives", "[client]") {
-    // org.apache.kafka.common.utils.Utils.murmur2
-    CHECK(static_cast<std::int32_t>(murmur2("21")) == -973932308);
-    CHECK(static_cast<std::int32_t>(murmur2("foobar")) == -790332482);
-    CHECK(static_cast<std::int32_t>(murmur2("a-little-bit-long-string")) == -985981536);
-    CHECK(static_cast<std::int32_t>(murmur2("a-little-bit-longer-string")) == -1486304829);
-    CHECK(static_cast<std::int32_t>(murmur2("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8")) == -58897971);
-    CHECK(static_cast<std::int32_t>(murmur2("abc")) == 479470107);
-}
-
 TEST_CASE("a key always goes to the same partition, bytes above 127 included", "[client]") {
     partitioner chooser(partitioning::keyed_sticky, 7);
     const std::string_view key = "\xc3\xa4\xff\x80 key";
     const std::int32_t first = chooser.choose(key, 16);
-    CHECK(first == partition_of_key(key, 16));
+    CHECK(first == imago::wire::queue_for_key(imago::as_bytes(key), 16));
     chooser.batch_done(first, 16);
     CHECK(chooser.choose(key, 16) == first);
-    CHECK(chooser.choose(std::string_view(""), 16) == partition_of_key("", 16));
+    CHECK(chooser.choose(std::string_view(""), 16) == imago::wire::queue_for_key({}, 16));
 }
 
 TEST_CASE("without a key the sticky partitioner stays until the batch is done, then moves", "[client]") {

@@ -1,4 +1,4 @@
-// Records out of a batch, as views.
+// Fetched bytes: whole batches out of them, and records out of those.
 #pragma once
 
 #include <utility>
@@ -13,13 +13,14 @@ namespace imago::client {
 
 /// Reads the records of batches into memory of its own, which it uses again: what it gave is good until the next
 /// read(). One thread.
-class record_reader {
+class batch_reader {
 public:
-    /// The records with offset >= `from` of a batch whose header is `batch` and whose uncompressed records are
-    /// `records`. Fails with corrupt_message on anything malformed.
-    [[nodiscard]] result<std::span<const record>> read(batch_view batch, byte_view records, std::int64_t from);
+    /// The records with offset >= `from` of a whole batch, decompressed to at most `limit` bytes. Fails with
+    /// corrupt_message on anything malformed, unsupported_compression_type on codec bits that are none.
+    [[nodiscard]] result<std::span<const record>> read(batch_view batch, std::int64_t from, std::size_t limit);
 
 private:
+    std::vector<std::byte> uncompressed_;
     std::vector<record> records_;
     std::vector<header> headers_;
     std::vector<std::pair<std::size_t, std::size_t>> with_headers_;  // record, its first header
@@ -32,7 +33,6 @@ public:
     /// The next whole batch; empty at the end. A size that no batch can have ends it with bad() set.
     [[nodiscard]] byte_view next();
     [[nodiscard]] bool bad() const { return bad_; }
-    [[nodiscard]] bool done() const { return left_.empty(); }
 
 private:
     byte_view left_;
