@@ -96,6 +96,8 @@ public:
 
     /// The next records of any partition, in the order in which they came; waits for them at most `max_wait`.
     [[nodiscard]] asio::awaitable<result<pulled>> pull(milliseconds max_wait);
+    /// Ends a pull() that is waiting, as if its time had passed.
+    void wake();
 
     [[nodiscard]] asio::awaitable<void> close();
 

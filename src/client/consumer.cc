@@ -70,7 +70,7 @@ asio::awaitable<result<pulled>> consumer::impl::pull(milliseconds max_wait) {
             got.error = of->error;
             co_return got;
         }
-        if (std::chrono::steady_clock::now() >= deadline) {
+        if (std::exchange(woken_, false) || std::chrono::steady_clock::now() >= deadline) {
             if (unreachable_) co_return tl::unexpected(unreachable_);
             co_return got;
         }
@@ -166,6 +166,10 @@ std::int64_t consumer::position(const topic_partition& where) const {
     return found == impl_->partitions_.end() ? -1 : found->second->position;
 }
 asio::awaitable<result<pulled>> consumer::pull(milliseconds max_wait) { return impl_->pull(max_wait); }
+void consumer::wake() {
+    impl_->woken_ = true;
+    impl_->changed_.notify();
+}
 asio::awaitable<void> consumer::close() { return impl_->close(); }
 
 }  // namespace imago::client

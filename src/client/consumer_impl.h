@@ -88,6 +88,7 @@ struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
     bool recovering_ = false;
     std::error_code unreachable_;  ///< why the leaders could not be found, while they cannot
     event changed_;
+    bool woken_ = false;
     batch_reader reader_;
 };
 

@@ -1,0 +1,13 @@
+#include "client/cli/commands.h"
+
+#include <CLI/CLI.hpp>
+
+namespace imago::client::cli {
+
+void add_client_commands(CLI::App& app, action& chosen) {
+    add_topic_commands(app, chosen);
+    add_produce_command(app, chosen);
+    add_consume_command(app, chosen);
+}
+
+}  // namespace imago::client::cli

@@ -1,0 +1,36 @@
+// A line on the terminal that tells how far a long command is.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace imago::client::cli {
+
+/// Draws on standard error, if that is a terminal, once more than a second has passed; at most ten times a second.
+/// finish() wipes it. One thread.
+class progress_bar {
+public:
+    /// `total` bytes are expected; 0 = not known.
+    explicit progress_bar(std::uint64_t total);
+    ~progress_bar() { finish(); }
+    progress_bar(const progress_bar&) = delete;
+    progress_bar& operator=(const progress_bar&) = delete;
+
+    [[nodiscard]] bool shown_at_all() const { return terminal_; }
+    void update(std::uint64_t bytes, std::uint64_t messages);
+    void finish();
+
+    /// The line itself, for `seconds` of work, at most `width` columns.
+    [[nodiscard]] static std::string line(std::uint64_t bytes, std::uint64_t total, std::uint64_t messages,
+                                          double seconds, int width);
+
+private:
+    std::chrono::steady_clock::time_point started_;
+    std::chrono::steady_clock::time_point next_;
+    std::uint64_t total_;
+    bool terminal_;
+    bool drawn_ = false;
+};
+
+}  // namespace imago::client::cli
