@@ -89,6 +89,7 @@ void sim_disk::power_off() {
 void sim_disk::power_off_after(std::uint64_t n) { steps_left_ = n; }
 
 bool sim_disk::step() {
+    pages_.capacity = options_.capacity;  // tests change it
     if (off_) return false;
     ++counts_.steps;
     if (steps_left_ && (*steps_left_)-- == 0) {
@@ -231,6 +232,7 @@ result<> sim_disk::truncate(file& file, std::uint64_t size) {
 
 result<std::uint64_t> sim_disk::free_space(std::string_view) {
     IMAGO_CHECK(check_power());
+    pages_.capacity = options_.capacity;
     return pages_.capacity - std::min(pages_.used, pages_.capacity);
 }
 
