@@ -1,0 +1,150 @@
+#include "commitlog/log_writer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace imago::commitlog {
+namespace {
+
+/// Large groups end on a page: the next one is then a cheaper write. Small ones end on a sector, so that single small
+/// messages do not eat the disk.
+constexpr std::uint64_t page_pad_from = 64 * 1024;
+
+std::uint64_t padding_unit(std::uint64_t group_bytes, std::uint64_t block) {
+    return group_bytes >= page_pad_from ? std::max<std::uint64_t>(4096, block) : block;
+}
+
+}  // namespace
+
+log_writer::log_writer(segment_set& segments, tail_cache& cache, io::ring& ring, writer_options options)
+    : segments_(segments), cache_(cache), ring_(ring), options_(options) {
+    request_.what = io::request::kind::write;
+    request_.durable = true;
+    request_.done = &log_writer::on_written;
+    request_.context = this;
+}
+
+void log_writer::start_at(log_position position) {
+    group_start_ = group_end_ = durable_ = position;
+    slab_ = nullptr;
+    group_closed_ = last_open_ = roll_after_ = false;
+}
+
+room log_writer::place(std::uint64_t payload_size, bool privileged) {
+    const std::uint64_t size = frame_size(payload_size);
+    const segment& active = *segments_.active();
+    if (size > active.bytes() - segment_header_size - footer_reserve) return room::too_large;
+    if (group_closed_) return room::wait;
+    const std::uint64_t left = active.data_end().value - std::min(active.data_end().value, group_end_.value);
+    const bool last_segment = !segments_.has_next();
+    const std::uint64_t reserve = last_segment && !privileged ? std::min(options_.reserve_bytes, active.bytes() / 8) : 0;
+    if (size + reserve > left) {
+        if (last_segment) {
+            // Nothing to roll to yet. If it cannot be had, say so; else it is being prepared.
+            return segments_.out_of_space() ? room::no_space : room::wait;
+        }
+        end_segment();
+        return room::wait;
+    }
+    if (building()) {
+        const bool fits = group_end_ - group_start_ + size <= options_.group_bytes_max &&
+                          group_end_ - slab_->base + size <= slab_->capacity;
+        if (!fits) group_closed_ = true;
+        return fits ? room::fits : room::wait;
+    }
+    return begin_group(size) ? room::fits : room::wait;
+}
+
+/// A group starts with room for a full-sized one, so that a request is not cut in two by the end of a slab.
+bool log_writer::begin_group(std::uint64_t size) {
+    const std::uint64_t want = round_up(std::max<std::uint64_t>(size, options_.group_bytes_max), 4096) + 4096;
+    if (!slab_ || group_end_ < slab_->base || group_end_ - slab_->base + want > slab_->capacity) {
+        slab_ = cache_.begin(group_end_, want);
+    }
+    return true;
+}
+
+byte_span log_writer::begin(std::uint32_t payload_size) {
+    if (last_open_) close_frame(group_end_.value);
+    std::byte* at = slab_->at(group_end_);
+    // The gap between payload and trailer goes to the disk, too: no stale bytes.
+    std::memset(at + trailer_offset(payload_size) - frame_alignment, 0, frame_alignment);
+    return {at + frame_header_size, payload_size};
+}
+
+log_position log_writer::finish(frame_header header) {
+    header.position = group_end_;
+    header.salt = segments_.active()->salt_at(group_end_);
+    header.durable_frontier = durable_;
+    last_ = header;
+    last_open_ = true;
+    group_end_ = group_end_ + frame_size(header.payload_size);
+    return header.position;
+}
+
+/// Writes the header and trailer of the last frame, now that it is known where the next frame starts.
+void log_writer::close_frame(std::uint64_t padded_end) {
+    last_.advance = static_cast<std::uint32_t>(padded_end - last_.position.value);
+    std::byte* at = slab_->at(last_.position);
+    encode_header({at, frame_header_size}, last_);
+    encode_trailer({at + trailer_offset(last_.payload_size), frame_trailer_size}, last_);
+    last_open_ = false;
+}
+
+/// Adds the footer frame: the segment is full, the next frame is in the next one.
+void log_writer::end_segment() {
+    if (!building()) (void)begin_group(frame_size(0));
+    (void)begin(0);
+    frame_header footer;
+    footer.type = frame_type::footer;
+    (void)finish(footer);
+    roll_after_ = true;
+    group_closed_ = true;
+}
+
+bool log_writer::submit() {
+    if (writing_ || !building()) return false;
+    const segment& active = *segments_.active();
+    std::uint64_t size = group_end_ - group_start_;
+    // The last block of a segment takes the footer; a page of padding may not run into it.
+    std::uint64_t padded = round_up(group_end_.value, padding_unit(size, active.write_unit()));
+    if (padded > active.data_end().value || roll_after_) padded = round_up(group_end_.value, active.write_unit());
+    close_frame(roll_after_ ? active.end().value : padded);
+    std::memset(slab_->at(group_end_), 0, padded - group_end_.value);
+    slab_->used = {log_position{padded} - slab_->base};
+    size = padded - group_start_.value;
+
+    writing_segment_ = segments_.active();
+    writing_segment_->reserve(padded - active.base().value);
+    request_.target = writing_segment_->file();
+    request_.offset = group_start_ - active.base();
+    request_.data = slab_->at(group_start_);
+    request_.size = size;
+    writing_ = true;
+    writing_slab_ = slab_;
+    group_closed_ = false;
+    if (roll_after_) {
+        roll_after_ = false;
+        IMAGO_ASSERT(segments_.roll());
+        group_start_ = group_end_ = segments_.active()->data_start();
+        slab_ = nullptr;
+    } else {
+        group_start_ = group_end_ = {padded};
+    }
+    writing_end_ = group_start_;
+    ring_.submit(request_);
+    return true;
+}
+
+void log_writer::on_written(io::request& request) {
+    auto& self = *static_cast<log_writer*>(request.context);
+    self.writing_ = false;
+    self.writing_slab_ = nullptr;
+    self.writing_segment_ = nullptr;
+    if (!request.error) self.durable_ = self.writing_end_;
+    self.written(self.context, request.error);
+}
+
+}  // namespace imago::commitlog

@@ -1,0 +1,85 @@
+// Group commit: frames are laid out in a slab of the tail cache and reach the disk as one O_DIRECT|DSYNC write.
+//
+// One group is being written while the next one is being laid out; what arrives during a write makes up the next group,
+// so that the group size follows the load by itself. Log thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/ids.h"
+#include "commitlog/frame.h"
+#include "commitlog/segments.h"
+#include "commitlog/tail_cache.h"
+#include "io/disk.h"
+
+namespace imago::commitlog {
+
+enum class room {
+    fits,      ///< begin() may follow
+    wait,      ///< the building group is full: submit it, ask again when a write has completed
+    no_space,  ///< the log is full and no segment can be had: refuse
+    too_large  ///< no segment can hold it
+};
+
+struct writer_options {
+    std::size_t group_bytes_max = 1ULL << 20;
+    /// The end of the last segment is kept for changes (deleting is how a full disk recovers).
+    std::uint64_t reserve_bytes = 1ULL << 20;
+};
+
+class log_writer {
+public:
+    log_writer(segment_set& segments, tail_cache& cache, io::ring& ring, writer_options options);
+
+    /// Appending begins at `position` of the active segment; everything below is durable.
+    void start_at(log_position position);
+
+    /// Can a frame with this payload be laid out now? `privileged` frames may use the reserve.
+    [[nodiscard]] room place(std::uint64_t payload_size, bool privileged);
+    /// The payload's bytes in the slab, to be filled before finish(). Only after place() said fits.
+    [[nodiscard]] byte_span begin(std::uint32_t payload_size);
+    /// Completes the frame; fills in salt, position, frontier and advance. Returns its position.
+    log_position finish(frame_header header);
+
+    /// Starts writing what has been laid out, unless a write is under way. True if one was started: flush the ring.
+    bool submit();
+    [[nodiscard]] bool building() const { return group_end_ != group_start_; }
+    [[nodiscard]] bool writing() const { return writing_; }
+    /// Everything below is durable.
+    [[nodiscard]] log_position durable() const { return durable_; }
+    /// Where the next frame goes.
+    [[nodiscard]] log_position end() const { return group_end_; }
+
+    /// Called on completion of a group, before the next submit().
+    void (*written)(void* context, std::error_code error) = nullptr;
+    void* context = nullptr;
+
+private:
+    static void on_written(io::request& request);
+    void close_frame(std::uint64_t padded_end);
+    [[nodiscard]] bool begin_group(std::uint64_t size);
+    void end_segment();
+
+    segment_set& segments_;
+    tail_cache& cache_;
+    io::ring& ring_;
+    writer_options options_;
+
+    std::shared_ptr<slab> slab_;
+    log_position group_start_;
+    log_position group_end_;   ///< of the last finished frame
+    bool group_closed_ = false;  ///< takes no more frames
+    frame_header last_;        ///< header of the last frame of the building group: its advance is still open
+    bool last_open_ = false;
+    bool roll_after_ = false;  ///< the building group ends its segment
+
+    io::request request_;
+    bool writing_ = false;
+    std::shared_ptr<slab> writing_slab_;
+    std::shared_ptr<segment> writing_segment_;
+    log_position writing_end_;
+    log_position durable_;
+};
+
+}  // namespace imago::commitlog
