@@ -10,6 +10,7 @@
 // An acknowledged batch is on the disk: done() without error means that a write with RWF_DSYNC that holds it completed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@ struct store_options {
     std::uint64_t checkpoint_interval = 1ULL << 30;   ///< bytes of log between checkpoints
     std::size_t index_tail_memory = 512ULL << 20;
     std::size_t open_files_max = 1024;
+    std::int64_t retention_check_ms = 300'000;        ///< retention is looked at no more often than this
     int recycled_segments_max = 2;                    ///< dead segments kept for reuse; more are removed
     std::int64_t producer_expiry_ms = 86'400'000;     ///< idempotence state of silent producers
     bool threads = true;                              ///< false: the owner calls step() and maintain() (simulation)
@@ -215,7 +217,8 @@ public:
     [[nodiscard]] virtual recovery_report recovered() const = 0;
     [[nodiscard]] virtual store_statistics statistics() const = 0;
 
-    /// threads = false only: does what the log thread / the maintenance thread would do now; true if anything was done.
+    /// threads = false only: does what the log thread / the maintenance thread would do now; true if anything was
+    /// done or is under way on the disk.
     virtual bool step() = 0;
     virtual bool maintain() = 0;
 };

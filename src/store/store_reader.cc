@@ -1,0 +1,410 @@
+#include "store/store_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "commitlog/log_walk.h"
+
+namespace imago::store {
+namespace {
+
+using consumequeue::block_ref;
+using consumequeue::index_entry;
+using consumequeue::lookup;
+
+/// Frames closer together than this are read in one go; one read is at most this large (a larger frame: as large as it is).
+constexpr std::uint64_t coalesce_gap = 32 * 1024;
+constexpr std::uint64_t piece_bytes_max = 1 << 20;
+/// What one request reads from the disk before it answers with what it has.
+constexpr std::uint64_t fetch_bytes_max = 8 << 20;
+
+std::uint64_t frame_bytes(const index_entry& entry) { return commitlog::frame_size(entry.size); }
+
+}  // namespace
+
+/// A contiguous part of one segment, holding one or more of the wanted frames.
+struct store_reader::piece {
+    log_position from;  ///< aligned for direct I/O
+    std::uint64_t size = 0;
+    std::size_t first = 0;  ///< entries [first, last) of the fetch
+    std::size_t last = 0;
+    std::shared_ptr<commitlog::segment> segment;
+    std::shared_ptr<std::byte[]> bytes;
+    io::request request;
+};
+
+struct store_reader::fetch {
+    store_reader* self = nullptr;
+    read_request* read = nullptr;
+    time_request* time = nullptr;
+    queue_id queue;
+    std::vector<index_entry> entries;
+    std::vector<piece> pieces;
+    std::size_t pending = 0;
+    // A block of the index on its way:
+    block_ref ref;
+    aligned_bytes block_bytes;
+    std::shared_ptr<io::file> block_file;
+    io::request block_request;
+};
+
+store_reader::store_reader(store_parts& parts, read_counters& counters, std::unique_ptr<io::ring> ring)
+    : parts_(parts), counters_(counters), ring_(std::move(ring)) {}
+
+store_reader::~store_reader() { IMAGO_ASSERT(active_ == 0); }
+
+bool store_reader::read(read_request& request) {
+    request.error = {};
+    request.bytes = 0;
+    fetch* waiting = nullptr;
+    return try_read(request, waiting) == outcome::answered;
+}
+
+bool store_reader::find(time_request& request) {
+    request.error = {};
+    request.found = false;
+    fetch* waiting = nullptr;
+    return try_find(request, waiting) == outcome::answered;
+}
+
+/// Looks the request up and answers it from memory, or starts what it needs from the disk. `waiting` is the fetch that the
+/// request already has, if it comes back from the disk.
+store_reader::outcome store_reader::try_read(read_request& request, fetch*& waiting) {
+    queue_offset from = request.from;
+    const auto bounds = parts_.index->bounds(request.queue);
+    if (!bounds) {
+        request.error = store_errc::unknown_queue;
+        return outcome::answered;
+    }
+    request.bounds = *bounds;
+    for (;;) {
+        const bool first = request.slices.empty();
+        if (!first && request.bytes >= request.max_bytes) return outcome::answered;
+        const std::size_t budget = first && request.at_least_one ? std::max<std::size_t>(request.max_bytes, 1)
+                                                                 : request.max_bytes - std::min(request.max_bytes, request.bytes);
+        entries_.clear();
+        block_ref ref;
+        switch (parts_.index->locate(request.queue, from, budget, entries_, ref)) {
+            case lookup::found: break;
+            case lookup::at_end: return outcome::answered;
+            case lookup::unknown_queue:
+                if (first) request.error = store_errc::unknown_queue;
+                return outcome::answered;
+            case lookup::out_of_range:
+                if (first) request.error = store_errc::offset_out_of_range;
+                return outcome::answered;
+            case lookup::in_block: {
+                std::shared_ptr<io::file> file;
+                const auto block = first ? block_of(ref, file) : parts_.index->cached_block(ref);
+                if (!block && file) {
+                    if (waiting == nullptr) waiting = &begin_fetch(request.queue, &request, nullptr);
+                    read_block(*waiting, ref, std::move(file));
+                    return outcome::needs_disk;
+                }
+                if (!block) return outcome::answered;
+                const auto inside = block->locate(from, budget);
+                entries_.assign(inside.begin(), inside.end());
+                if (entries_.empty()) {
+                    // The rest of the block was lost: a hole.
+                    if (first) request.error = store_errc::damaged;
+                    return outcome::answered;
+                }
+                break;
+            }
+        }
+        if (!request.at_least_one && first && entries_.front().size > request.max_bytes) return outcome::answered;
+        if (first && (entries_.front().base > from || (entries_.front().flags & consumequeue::entry_damaged) != 0)) {
+            report_damage(request.queue, entries_.front());
+            request.error = store_errc::damaged;
+            return outcome::answered;
+        }
+        // What follows a hole is answered when it is asked for, so that the hole is not jumped over unseen.
+        for (std::size_t i = 0; i < entries_.size(); ++i) {
+            const bool gap = i == 0 ? entries_[0].base > from : entries_[i].base > entries_[i - 1].end();
+            if (gap || (entries_[i].flags & consumequeue::entry_damaged) != 0) {
+                entries_.resize(i);
+                break;
+            }
+        }
+        if (entries_.empty()) return outcome::answered;
+        if (!first && request.bytes + entries_.front().size > request.max_bytes) return outcome::answered;
+
+        const std::size_t cached = take_cached(entries_, request);
+        if (cached > 0) {
+            from = entries_[cached - 1].end();
+            if (cached < entries_.size()) return outcome::answered;
+            continue;
+        }
+        if (!request.slices.empty()) return outcome::answered;
+        if (!has_file(entries_.front().position)) {
+            report_damage(request.queue, entries_.front());
+            request.error = store_errc::damaged;
+            return outcome::answered;
+        }
+        if (waiting == nullptr) waiting = &begin_fetch(request.queue, &request, nullptr);
+        waiting->entries = entries_;
+        read_frames(*waiting, request.max_bytes);
+        return outcome::needs_disk;
+    }
+}
+
+store_reader::outcome store_reader::try_find(time_request& request, fetch*& waiting) {
+    const bool newest = request.what == time_request::kind::max_timestamp;
+    const queue_offset start = parts_.index->bounds(request.queue).value_or(queue_bounds{}).start;
+    std::optional<index_entry> best;
+    // A second round only where the start cuts the block that was found first.
+    for (queue_offset from{};;) {
+        index_entry entry;
+        block_ref ref;
+        const lookup found = newest ? parts_.index->locate_max_timestamp(request.queue, entry, ref, from)
+                                    : parts_.index->locate_time(request.queue, request.time, entry, ref, from);
+        if (found == lookup::unknown_queue) {
+            request.error = store_errc::unknown_queue;
+            return outcome::answered;
+        }
+        if (found == lookup::in_block) {
+            std::shared_ptr<io::file> file;
+            const auto block = block_of(ref, file);
+            if (!block && file) {
+                if (waiting == nullptr) waiting = &begin_fetch(request.queue, nullptr, &request);
+                read_block(*waiting, ref, std::move(file));
+                return outcome::needs_disk;
+            }
+            const index_entry* inside = nullptr;
+            if (block) inside = newest ? block->locate_max_timestamp(start) : block->locate_time(request.time, start);
+            if (inside != nullptr && (!best || inside->max_timestamp > best->max_timestamp)) best = *inside;
+            const bool settled = newest ? inside != nullptr && inside->max_timestamp >= ref.max_timestamp : inside != nullptr;
+            if (!settled) {
+                from = ref.end;
+                continue;
+            }
+        } else if (found == lookup::found && (!best || entry.max_timestamp > best->max_timestamp)) {
+            best = entry;
+        }
+        break;
+    }
+    if (!best) return outcome::answered;
+    const index_entry entry = *best;
+    request.base = entry.base;
+    request.max_timestamp = entry.max_timestamp;
+    {
+        const commitlog::tail_cache::lookup cache(*parts_.cache);
+        if (const auto* slab = cache.find(entry.position)) {
+            request.found = true;
+            request.batch = {{(*slab)->at(entry.position + commitlog::frame_header_size), entry.size}, *slab};
+            return outcome::answered;
+        }
+    }
+    if (!has_file(entry.position) || (entry.flags & consumequeue::entry_damaged) != 0) {
+        report_damage(request.queue, entry);
+        request.error = store_errc::damaged;
+        return outcome::answered;
+    }
+    if (waiting == nullptr) waiting = &begin_fetch(request.queue, nullptr, &request);
+    waiting->entries.assign(1, entry);
+    read_frames(*waiting, entry.size);
+    return outcome::needs_disk;
+}
+
+std::size_t store_reader::take_cached(const std::vector<index_entry>& entries, read_request& request) {
+    const commitlog::tail_cache::lookup cache(*parts_.cache);
+    std::size_t taken = 0;
+    for (const index_entry& entry : entries) {
+        const auto* slab = cache.find(entry.position);
+        if (slab == nullptr) break;
+        request.slices.push_back({{(*slab)->at(entry.position + commitlog::frame_header_size), entry.size}, *slab});
+        request.bytes += entry.size;
+        taken += 1;
+    }
+    counters_.cache_reads.fetch_add(taken, std::memory_order_relaxed);
+    return taken;
+}
+
+void store_reader::read_block(fetch& fetch, const block_ref& ref, std::shared_ptr<io::file> file) {
+    fetch.ref = ref;
+    fetch.block_file = std::move(file);
+    if (!fetch.block_bytes) fetch.block_bytes = make_aligned_bytes(consumequeue::block_size);
+    io::request& request = fetch.block_request;
+    request = {};
+    request.what = io::request::kind::read;
+    request.target = fetch.block_file.get();
+    request.offset = ref.number * consumequeue::block_size;
+    request.data = fetch.block_bytes.get();
+    request.size = consumequeue::block_size;
+    request.context = &fetch;
+    request.done = [](io::request& done) {
+        auto& came = *static_cast<store_reader::fetch*>(done.context);
+        store_reader& self = *came.self;
+        const byte_view bytes{came.block_bytes.get(), done.error ? 0 : done.transferred};
+        if (!self.parts_.index->admit_block(came.ref, bytes)) (void)self.rebuild(came.ref);
+        self.go_on(came);
+    };
+    ring_->submit(request);
+    ring_->flush();
+}
+
+store_reader::fetch& store_reader::begin_fetch(queue_id queue, read_request* read, time_request* time) {
+    std::unique_ptr<fetch> fresh = free_.empty() ? std::make_unique<fetch>() : std::move(free_.back());
+    if (!free_.empty()) free_.pop_back();
+    active_ += 1;
+    fresh->self = this;
+    fresh->queue = queue;
+    fresh->read = read;
+    fresh->time = time;
+    return *fresh.release();  // comes back to free_ in answer()
+}
+
+/// The block from the cache; or null with the file to read it from; or, without a file, rebuilt on the spot.
+std::shared_ptr<const consumequeue::block> store_reader::block_of(const block_ref& ref, std::shared_ptr<io::file>& file) {
+    if (auto cached = parts_.index->cached_block(ref)) return cached;
+    auto opened = parts_.index->block_file(ref);
+    if (!opened) return rebuild(ref);
+    file = std::move(*opened);
+    return nullptr;
+}
+
+/// True if the file that should hold the frame is there.
+bool store_reader::has_file(log_position position) const {
+    const auto segment = parts_.segments->find(position);
+    return segment && segment->file() != nullptr;
+}
+
+/// Derived data is damaged: found again in the log, between the frames that the index names on either side. Blocks this
+/// thread meanwhile; rare enough.
+std::shared_ptr<const consumequeue::block> store_reader::rebuild(const block_ref& ref) {
+    parts_.say(fmt::format("index block {} of {} is damaged: rebuilt from the log", ref.number, parts_.name_of(ref.queue)));
+    auto ring = parts_.disk.make_ring({});
+    if (!ring) return nullptr;
+    std::vector<index_entry> entries;
+    commitlog::walk_range(parts_.disk, **ring, *parts_.segments, ref.from_position, ref.to_position,
+                          [&](const commitlog::frame_header& header, byte_view) {
+                              if (header.queue != ref.queue) return;
+                              entries.push_back({header.base, header.position, header.max_timestamp, header.payload_size,
+                                                 header.count, header.tag_hash, 0});
+                          });
+    return parts_.index->rebuild_block(ref, std::move(entries));
+}
+
+/// Plans and starts the reads for as many entries as fit.
+void store_reader::read_frames(fetch& fetch, std::size_t max_bytes) {
+    fetch.pieces.clear();
+    std::uint64_t planned = 0;
+    std::uint64_t payload = 0;
+    std::size_t i = 0;
+    for (; i < fetch.entries.size(); ++i) {
+        const index_entry& entry = fetch.entries[i];
+        if (i > 0 && (payload + entry.size > max_bytes || planned > fetch_bytes_max || !has_file(entry.position))) break;
+        payload += entry.size;
+        const log_position end = entry.position + frame_bytes(entry);
+        if (!fetch.pieces.empty()) {
+            piece& last = fetch.pieces.back();
+            const log_position covered = last.from + last.size;
+            const bool near = entry.position.value <= covered.value + coalesce_gap && end <= last.segment->end() &&
+                              end.value - last.from.value <= piece_bytes_max;
+            if (near) {
+                planned -= last.size;
+                last.size = round_up(end.value, 4096) - last.from.value;
+                planned += last.size;
+                last.last = i + 1;
+                continue;
+            }
+        }
+        piece next;
+        next.from = {round_down(entry.position.value, 4096)};
+        next.size = round_up(end.value, 4096) - next.from.value;
+        next.first = i;
+        next.last = i + 1;
+        next.segment = parts_.segments->find(entry.position);
+        planned += next.size;
+        fetch.pieces.push_back(std::move(next));
+    }
+    fetch.entries.resize(i);
+    fetch.pending = fetch.pieces.size();
+    for (piece& piece : fetch.pieces) {
+        piece.bytes = std::shared_ptr<std::byte[]>(make_aligned_bytes(piece.size).release(), aligned_delete{});
+        piece.request.what = io::request::kind::read;
+        piece.request.target = piece.segment->file();
+        piece.request.offset = piece.from - piece.segment->base();
+        piece.request.data = piece.bytes.get();
+        piece.request.size = std::min(piece.size, piece.segment->end() - piece.from);
+        piece.request.context = &fetch;
+        piece.request.done = [](io::request& done) {
+            auto& came = *static_cast<store_reader::fetch*>(done.context);
+            if (--came.pending == 0) came.self->go_on(came);
+        };
+        ring_->submit(piece.request);
+    }
+    counters_.disk_reads.fetch_add(fetch.pieces.size(), std::memory_order_relaxed);
+    ring_->flush();
+}
+
+/// Everything that the fetch waited for is here.
+void store_reader::go_on(fetch& fetch) {
+    if (!fetch.pieces.empty()) {
+        take_frames(fetch);
+        fetch.pieces.clear();
+        answer(fetch);
+        return;
+    }
+    // A block came: look again, now it is in the cache.
+    store_reader::fetch* waiting = &fetch;
+    const outcome next = fetch.read != nullptr ? try_read(*fetch.read, waiting) : try_find(*fetch.time, waiting);
+    if (next == outcome::answered) answer(fetch);
+}
+
+void store_reader::take_frames(fetch& fetch) {
+    for (const piece& piece : fetch.pieces) {
+        for (std::size_t i = piece.first; i < piece.last; ++i) {
+            const index_entry& entry = fetch.entries[i];
+            bool good = false;
+            byte_view payload;
+            const std::uint64_t offset = entry.position - piece.from;
+            if (!piece.request.error && offset + frame_bytes(entry) <= piece.request.transferred) {
+                const byte_view frame{piece.bytes.get() + offset, frame_bytes(entry)};
+                const auto header = commitlog::decode_header(frame);
+                payload = frame.subspan(commitlog::frame_header_size, entry.size);
+                good = header && header->position == entry.position && header->salt == piece.segment->salt_at(entry.position) &&
+                       header->queue == fetch.queue && header->base == entry.base && header->payload_size == entry.size &&
+                       commitlog::payload_matches(*header, payload);
+            }
+            if (!good) {
+                // It may have been given back while it was read: then the offset is no longer there to be asked for.
+                const auto bounds = parts_.index->bounds(fetch.queue);
+                const bool gone = !bounds || entry.base < bounds->start;
+                if (!gone) report_damage(fetch.queue, entry);
+                const bool first = fetch.read == nullptr || fetch.read->slices.empty();
+                std::error_code& error = fetch.read != nullptr ? fetch.read->error : fetch.time->error;
+                if (first) error = gone ? store_errc::offset_out_of_range : store_errc::damaged;
+                return;
+            }
+            if (fetch.read != nullptr) {
+                fetch.read->slices.push_back({payload, piece.bytes});
+                fetch.read->bytes += payload.size();
+            } else {
+                fetch.time->found = true;
+                fetch.time->batch = {payload, piece.bytes};
+            }
+        }
+    }
+}
+
+void store_reader::answer(fetch& fetch) {
+    active_ -= 1;
+    read_request* const read = fetch.read;
+    time_request* const time = fetch.time;
+    fetch.entries.clear();
+    fetch.block_file = nullptr;
+    free_.emplace_back(&fetch);
+    if (read != nullptr) read->done(*read);
+    if (time != nullptr) time->done(*time);
+}
+
+void store_reader::report_damage(queue_id queue, const index_entry& entry) {
+    counters_.damaged.fetch_add(1, std::memory_order_relaxed);
+    parts_.say(fmt::format("{} offsets {}..{} are damaged (log position {}): not served", parts_.name_of(queue), entry.base.value,
+                           entry.end().value - 1, entry.position.value));
+}
+
+}  // namespace imago::store

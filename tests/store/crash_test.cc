@@ -1,0 +1,187 @@
+// Seeded power cuts: a store on a simulated disk is stopped at a random step of its disk operations, again and again, and
+// each time must come back with everything it acknowledged. Replay one seed: IMAGO_CRASH_SEED=n; more of them: IMAGO_CRASHES=n.
+#include <cstdlib>
+#include <random>
+#include <set>
+
+#include "store_fixture.h"
+#include "support/catch.h"
+
+using namespace imago;
+using namespace imago::store;
+using namespace imago::store::test;
+
+namespace {
+
+struct model_queue {
+    queue_id id;
+    std::map<std::int64_t, std::string> known;  ///< acknowledged, or seen by a reader: must stay as it is
+    std::set<std::string> unanswered;           ///< may be there or not, at most once
+    std::int64_t start = 0;                     ///< trims that were acknowledged
+    std::int64_t start_asked = 0;
+    std::int32_t sequence = 0;
+    std::int64_t producer = 0;
+};
+
+struct simulation {
+    io::sim_disk disk;
+    std::mt19937_64 random;
+    std::vector<model_queue> queues;
+    std::map<std::string, std::string> table;                      // acknowledged
+    std::map<std::string, std::set<std::string>> table_unanswered;  // may have become the value
+    std::uint64_t payloads = 0;
+    std::uint64_t acknowledged = 0;
+
+    std::uint64_t below(std::uint64_t n) { return random() % n; }
+
+    /// Works until the power goes or enough was done. False: the power went.
+    bool work(harness& h) {
+        std::list<sent> under_way;
+        std::vector<std::pair<sent*, std::vector<std::size_t>>> where;
+        const int rounds = 2 + static_cast<int>(below(6));
+        for (int round = 0; round < rounds; ++round) {
+            if (queues.size() < 3) {
+                const queue_id id = h.opened->new_queue_ids(1);
+                if (!h.change({store::store::queue_created(id)})) {
+                    queues.push_back({id, {}, {}, 0, 0, 0, static_cast<std::int64_t>(100 + id.value)});
+                }
+            }
+            if (queues.empty()) return false;
+            if (below(4) == 0) change_table(h);
+            if (below(12) == 0) trim(h);
+            if (below(6) == 0) h.opened->checkpoint_soon();
+            sent& request = under_way.emplace_back();
+            std::vector<std::size_t> into;
+            const std::size_t batches = 1 + below(4);
+            for (std::size_t b = 0; b < batches; ++b) {
+                const std::size_t q = below(queues.size());
+                model_queue& queue = queues[q];
+                std::string payload = std::to_string(payloads++) + ":" + std::string(below(below(8) == 0 ? 12'000 : 400), 'p');
+                request.add(queue.id, make_batch(payload, 1, queue.producer, 0, queue.sequence++));
+                queue.unanswered.insert(std::move(payload));
+                into.push_back(q);
+            }
+            h.opened->append(request.ready());
+            where.emplace_back(&request, std::move(into));
+            for (std::uint64_t steps = below(4); steps > 0; --steps) (void)(below(3) == 0 ? h.opened->maintain() : h.opened->step());
+        }
+        h.settle();
+        for (auto& [request, into] : where) {
+            for (std::size_t b = 0; b < into.size(); ++b) {
+                const append_batch& batch = request->batches[b];
+                if (!request->done || batch.error) continue;
+                model_queue& queue = queues[into[b]];
+                std::string payload = payload_of(request->bytes[b]);
+                queue.unanswered.erase(payload);
+                REQUIRE(queue.known.emplace(batch.base.value, std::move(payload)).second);
+                acknowledged += 1;
+            }
+        }
+        const bool alive = !disk.powered_off();
+        // Requests that the store still holds point into under_way.
+        h.reads.reset();
+        if (!alive || below(2) == 0) {
+            if (alive) disk.power_off();
+            h.opened.reset();
+            return false;
+        }
+        h.shut();
+        return true;
+    }
+
+    void change_table(harness& h) {
+        const std::string key = "key" + std::to_string(below(5));
+        const std::string value = std::to_string(payloads++);
+        table_unanswered[key].insert(value);
+        if (h.change({{table_id::topics, key, value, false}})) return;
+        table[key] = value;
+        table_unanswered[key] = {};
+    }
+
+    void trim(harness& h) {
+        model_queue& queue = queues[below(queues.size())];
+        const auto bounds = h.opened->bounds(queue.id);
+        if (!bounds || bounds->end == bounds->start) return;
+        const std::int64_t start = bounds->start.value + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(bounds->end - bounds->start) + 1));
+        queue.start_asked = std::max(queue.start_asked, start);
+        if (!h.change({store::store::queue_trimmed(queue.id, {start})})) queue.start = std::max(queue.start, start);
+    }
+
+    void check(harness& h) {
+        for (model_queue& queue : queues) {
+            const auto bounds = h.opened->bounds(queue.id);
+            REQUIRE(bounds);
+            REQUIRE(bounds->start.value >= queue.start);
+            REQUIRE(bounds->start.value <= std::max(queue.start, queue.start_asked));
+            queue.start = bounds->start.value;
+            std::error_code error;
+            const auto found = h.read_all(queue.id, bounds->start, &error);
+            REQUIRE_FALSE(error);
+            REQUIRE(static_cast<std::int64_t>(found.size()) == bounds->end - bounds->start);
+            for (const auto& [offset, payload] : queue.known) {
+                if (offset < queue.start) continue;
+                const auto there = found.find(offset);
+                REQUIRE(there != found.end());
+                REQUIRE(there->second == payload);
+            }
+            for (const auto& [offset, payload] : found) {
+                if (queue.known.contains(offset)) continue;
+                // Nothing but what was sent and not answered, once.
+                REQUIRE(queue.unanswered.erase(payload) == 1);
+                queue.known[offset] = payload;
+            }
+            REQUIRE((queue.known.empty() || queue.known.rbegin()->first < bounds->end.value));
+            // What is not there now must never come: the producer takes its next number from what is known.
+            queue.unanswered.clear();
+            queue.sequence = 0;
+            queue.producer += 1000;
+        }
+        for (const auto& [key, value] : h.topics.state) {
+            REQUIRE((table[key] == value || table_unanswered[key].contains(value)));
+            table[key] = value;
+        }
+        for (const auto& [key, value] : table) REQUIRE((value.empty() || h.topics.state.contains(key)));
+        table_unanswered.clear();
+    }
+};
+
+void run_seed(std::uint64_t seed, int crashes, simulation& sim) {
+    sim.random.seed(seed);
+    sim.disk.reset(seed);
+    sim.queues.clear();
+    sim.table.clear();
+    sim.table_unanswered.clear();
+    for (int i = 0; i < crashes; ++i) {
+        harness h(sim.disk);
+        if (i > 0 || sim.below(4) != 0) sim.disk.power_off_after(1 + sim.below(i == 0 ? 120 : 60));
+        const bool opened = h.open().has_value();
+        if (opened && i > 0 && !sim.disk.powered_off()) sim.check(h);
+        if (opened && !sim.disk.powered_off() && sim.work(h)) continue;
+        h.reads.reset();
+        if (!sim.disk.powered_off()) sim.disk.power_off();
+        h.opened.reset();
+        sim.disk.crash();
+    }
+    harness h(sim.disk);
+    const auto opened = h.open();
+    INFO("open: " << (opened ? "fine" : opened.error().message()));
+    REQUIRE(opened);
+    sim.check(h);
+}
+
+}  // namespace
+
+TEST_CASE("everything acknowledged survives power cuts at any step", "[crash]") {
+    constexpr int crashes_per_seed = 8;
+    const char* one = std::getenv("IMAGO_CRASH_SEED");
+    const char* many = std::getenv("IMAGO_CRASHES");
+    const std::uint64_t first = one != nullptr ? std::strtoull(one, nullptr, 10) : 1;
+    const std::uint64_t seeds = one != nullptr ? 1 : (many != nullptr ? std::strtoull(many, nullptr, 10) : 1600) / crashes_per_seed;
+    simulation sim;
+    for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+        INFO("IMAGO_CRASH_SEED=" << seed);
+        run_seed(seed, crashes_per_seed, sim);
+    }
+    CHECK(sim.acknowledged > seeds * 5);
+    WARN("acknowledged " << sim.acknowledged << " batches over " << seeds * crashes_per_seed << " power cuts");
+}
