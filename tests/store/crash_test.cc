@@ -156,7 +156,8 @@ void run_seed(std::uint64_t seed, int crashes, simulation& sim) {
         if (i > 0 || sim.below(4) != 0) sim.disk.power_off_after(1 + sim.below(i == 0 ? 120 : 60));
         const bool opened = h.open().has_value();
         if (opened && i > 0 && !sim.disk.powered_off()) sim.check(h);
-        if (opened && !sim.disk.powered_off() && sim.work(h)) continue;
+        // A clean stop is followed by a power cut, too.
+        if (opened && !sim.disk.powered_off()) (void)sim.work(h);
         h.reads.reset();
         if (!sim.disk.powered_off()) sim.disk.power_off();
         h.opened.reset();
