@@ -92,6 +92,8 @@ result<std::unique_ptr<segment_set>> segment_set::open(io::disk& disk, segments_
     IMAGO_CHECK(set->adopt_files(names));
     if (set->segments_.empty()) {
         set->fresh_ = true;
+        // An empty manifest first: from the first segment on there is always a valid one, or something is broken.
+        IMAGO_CHECK(set->manifest_.replace({}));
         IMAGO_CHECK(disk.sync_directory(directory));
         IMAGO_TRY(auto first, set->create_segment({0}));
         set->active_ = first;

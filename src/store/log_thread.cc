@@ -311,7 +311,12 @@ bool log_thread::lay_out(change_request& request) {
     if (request.changes.empty()) return answer({});
     scratch_.clear();
     encode_changes(request.changes, now_, scratch_);
-    switch (writer_.place(scratch_.size(), true)) {
+    // What says which queues and topics there are is written twice: one damaged frame must not take a queue with all its
+    // messages along. Applying a change twice changes nothing.
+    const bool twice = std::any_of(request.changes.begin(), request.changes.end(), [](const table_change& change) {
+        return change.table == table_id::queues || change.table == table_id::topics;
+    });
+    switch (writer_.place(scratch_.size() + (twice ? commitlog::frame_size(scratch_.size()) : 0), true)) {
         case room::fits: break;
         case room::too_large: return answer(store_errc::too_large);
         case room::no_space: poke_maintenance(want_segment); return answer(store_errc::no_space);
@@ -323,6 +328,10 @@ bool log_thread::lay_out(change_request& request) {
     changes_under_way_ += 1;
     append_frame(change_queue, scratch_, commitlog::payload_checksum(scratch_), false,
                  {nullptr, nullptr, &request, change_queue, {}, false});
+    if (twice) {
+        append_frame(change_queue, scratch_, commitlog::payload_checksum(scratch_), false,
+                     {nullptr, nullptr, nullptr, change_queue, {}, false});
+    }
     return true;
 }
 
