@@ -130,6 +130,12 @@ walk_result walk_log(io::disk& disk, io::ring& ring, const segment_set& segments
 
     while (walk.enter(at)) {
         const segment& here = walk.in();
+        // Where a cut ended the frames, whatever lies there.
+        if (const auto span = walk.span_behind(at)) {
+            at = to_frames(segments, *span);
+            result.end = at;
+            continue;
+        }
         const auto header = walk.header_at(at);
         if (header) {
             if (const auto payload = walk.payload_of(*header)) {
@@ -140,11 +146,6 @@ walk_result walk_log(io::disk& disk, io::ring& ring, const segment_set& segments
                 result.end = at;
                 continue;
             }
-        }
-        if (const auto span = walk.span_behind(at)) {
-            at = *span;
-            result.end = at;
-            continue;
         }
         if (!looked_ahead) {
             result.witness = std::max(result.witness, witness_behind(disk, ring, segments, at, &result.torn_bytes));

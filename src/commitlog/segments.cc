@@ -200,14 +200,16 @@ result<log_position> segment_set::cut(log_position end_of_frames) {
     for (auto it = at; it != segments_.end(); ++it) later.push_back(it->first);
     std::erase_if(entries, [&](const segment_entry& e) { return e.base > last->base(); });
     const bool room = start + frame_room_min <= last->data_end() && last->entry_.spans.size() < spans_max && last->file();
-    if (room) {
-        for (segment_entry& entry : entries) {
-            if (entry.base != last->base()) continue;
-            // The first span stays: its salt is in the segment's header. Of spans with the same start the last counts.
-            while (entry.spans.size() > 1 && entry.spans.back().start >= start) entry.spans.pop_back();
-            entry.spans.push_back({start, salt(), end_of_frames});
-            last->entry_ = entry;
+    for (segment_entry& entry : entries) {
+        if (entry.base != last->base()) continue;
+        // The first span stays: its salt is in the segment's header. Of spans with the same start the last counts. A segment
+        // that takes no more frames ends with a span that starts where the segment ends.
+        log_position after = end_of_frames;
+        for (; entry.spans.size() > 1 && entry.spans.back().start >= start; entry.spans.pop_back()) {
+            after = std::min(after, entry.spans.back().after);  // a span that got no frames: its gap is part of ours
         }
+        entry.spans.push_back({room ? start : last->end(), salt(), after});
+        last->entry_ = entry;
     }
     IMAGO_CHECK(manifest_.replace(std::move(entries)));
     for (const log_position base : later) {

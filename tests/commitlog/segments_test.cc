@@ -50,6 +50,9 @@ TEST_CASE("a cut gives what follows another salt", "[commitlog]") {
     CHECK(*at == log_position{8704});
     CHECK((*set)->active()->salt_at({8200}) == before);
     CHECK((*set)->active()->salt_at({8704}) != before);
+    // A second cut before any frame was written keeps the gap of the first.
+    REQUIRE((*set)->cut({8704}));
+    CHECK((*set)->active()->entry().spans.back().after == log_position{8200});
     // A cut at the very start keeps the salt that the segment's header names as the first one.
     REQUIRE((*set)->cut({4096}));
     CHECK((*set)->active()->entry().spans.front().salt == before);

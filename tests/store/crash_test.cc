@@ -108,6 +108,9 @@ struct simulation {
     }
 
     void check(harness& h) {
+        std::string said;
+        for (const auto& line : h.lines) said += "\n  " + line;
+        INFO("the store said:" << said);
         for (model_queue& queue : queues) {
             const auto bounds = h.opened->bounds(queue.id);
             REQUIRE(bounds);
@@ -116,6 +119,7 @@ struct simulation {
             queue.start = bounds->start.value;
             std::error_code error;
             const auto found = h.read_all(queue.id, bounds->start, &error);
+            INFO("queue " << queue.id.value << " [" << bounds->start.value << ", " << bounds->end.value << "), read " << found.size() << ", last said: " << (h.lines.empty() ? std::string("nothing") : h.lines.back()));
             REQUIRE_FALSE(error);
             REQUIRE(static_cast<std::int64_t>(found.size()) == bounds->end - bounds->start);
             for (const auto& [offset, payload] : queue.known) {
