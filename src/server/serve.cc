@@ -197,13 +197,15 @@ int serve(const config::loaded& configuration) {
     services.options.clock = wall_time;
     services.options.log = [](std::string_view line) { log_line(log_level::info, line); };
 
-    auto net = net::server::start(make_net_options(config, descriptors), [&services](net::event_loop& loop) {
-        return kafka::worker::make(services, loop);
-    });
+    const auto made = [&services](net::event_loop& loop) { return kafka::worker::make(services, loop); };
+    auto net = net::server::listen(make_net_options(config, descriptors), made);
     if (!net) {
         store.close();
         return cannot_start("listening on " + config.kafka.listen, net.error());
     }
+    // Port 0 took a free one: that is where clients are sent, unless they were to be sent elsewhere.
+    if (services.options.port == 0) services.options.port = (*net)->port();
+    (*net)->accept();
     std::string where = config.kafka.listen;
     if (listen.port == "0") where = where.substr(0, where.rfind(':') + 1) + std::to_string((*net)->port());
     std::printf("imago: serving kafka on %s\n", where.c_str());

@@ -214,7 +214,9 @@ TEST_CASE("topics are made, grown and removed", "[kafka]") {
     describe.response_partition_limit = 3;
     auto page = client.call<wire::describe_topic_partitions_response>(0, describe);
     REQUIRE(page.topics.size() == 1);
-    CHECK(page.topics[0].partitions.size() == 3);
+    REQUIRE(page.topics[0].partitions.size() == 3);
+    CHECK(page.topics[0].partitions[0].eligible_leader_replicas);
+    CHECK(page.topics[0].partitions[0].last_known_elr);
     REQUIRE(page.next_cursor);
     CHECK(page.next_cursor->topic_name == "one");
     CHECK(page.next_cursor->partition_index == 3);

@@ -42,12 +42,13 @@ struct kafka_server {
         parts.options.log_directory = "/data";
         options.port = "0";
         options.threads = 2;
-        auto begun = net::server::start(std::move(options), [this](net::event_loop& loop) {
+        auto begun = net::server::listen(std::move(options), [this](net::event_loop& loop) {
             return kafka::worker::make(parts, loop);
         });
         REQUIRE(begun);
         net = std::move(*begun);
         parts.options.port = net->port();
+        net->accept();
     }
     ~kafka_server() {
         net.reset();

@@ -140,11 +140,12 @@ struct toy_server {
     explicit toy_server(net_options options = {}) {
         options.port = "0";
         if (options.threads == 0) options.threads = 2;
-        auto started = server::start(std::move(options), [this](event_loop&) -> result<std::unique_ptr<protocol>> {
+        auto started = server::listen(std::move(options), [this](event_loop&) -> result<std::unique_ptr<protocol>> {
             return std::make_unique<toy_protocol>(others, counts);
         });
         REQUIRE(started);
         net = std::move(*started);
+        net->accept();
     }
     [[nodiscard]] std::uint16_t port() const { return net->port(); }
     other_thread others;
@@ -405,7 +406,7 @@ TEST_CASE("a port that is in use is an error, not a crash", "[net]") {
     net_options options;
     options.port = std::to_string(first.net->port());
     options.threads = 1;
-    const auto second = server::start(options, [](event_loop&) -> result<std::unique_ptr<protocol>> {
+    const auto second = server::listen(options, [](event_loop&) -> result<std::unique_ptr<protocol>> {
         return fail(std::make_error_code(std::errc::not_supported));
     });
     REQUIRE(!second);
@@ -416,7 +417,7 @@ TEST_CASE("a protocol that cannot be made stops the start", "[net]") {
     net_options options;
     options.port = "0";
     options.threads = 2;
-    const auto started = server::start(options, [](event_loop&) -> result<std::unique_ptr<protocol>> {
+    const auto started = server::listen(options, [](event_loop&) -> result<std::unique_ptr<protocol>> {
         return fail(std::make_error_code(std::errc::not_supported));
     });
     REQUIRE(!started);

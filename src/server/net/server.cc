@@ -253,7 +253,7 @@ server::server(std::unique_ptr<state> made) : state_(std::move(made)) {}
 
 server::~server() { drain(std::chrono::milliseconds(0)); }
 
-result<std::unique_ptr<server>> server::start(net_options options, protocol_maker make) {
+result<std::unique_ptr<server>> server::listen(net_options options, protocol_maker make) {
     auto made = std::make_unique<state>(std::move(options));
     state& own = *made;
     std::unique_ptr<server> owner(new server(std::move(made)));  // from here on a failure stops what was started
@@ -281,8 +281,12 @@ result<std::unique_ptr<server>> server::start(net_options options, protocol_make
 
     for (const auto& thread : own.threads) IMAGO_CHECK(thread->start(make));
     own.started = true;
-    asio::post(context, [&own] { own.accept_next(); });
     return owner;
+}
+
+void server::accept() {
+    state& own = *state_;
+    asio::post(own.threads.front()->the_loop().context(), [&own] { own.accept_next(); });
 }
 
 bool server::drain(std::chrono::milliseconds patience) {
@@ -292,7 +296,7 @@ bool server::drain(std::chrono::milliseconds patience) {
     std::condition_variable changed;
     std::size_t open = own.threads.size();
     bool clean = true;
-    // If start() failed there is no connection, and some threads do not run.
+    // If listen() failed there is no connection, and some threads do not run.
     if (own.started) {
         asio::post(own.threads.front()->the_loop().context(), [&] {
             std::error_code ignored;

@@ -23,12 +23,14 @@ struct net_statistics {
 /// Makes the protocol of a loop, on that loop's thread. It is destroyed there too, after its last connection.
 using protocol_maker = std::function<result<std::unique_ptr<protocol>>(event_loop&)>;
 
-/// Serves from start() until drain(). start() and drain() are called by one owner, not by the loops.
+/// Serves from accept() until drain(). All is called by one owner, not by the loops.
 class server {
 public:
-    /// Binds and listens, makes the threads and their protocols, accepts. A port that is in use, or a protocol that
-    /// cannot be made, is the error.
-    [[nodiscard]] static result<std::unique_ptr<server>> start(net_options options, protocol_maker make);
+    /// Binds and listens, makes the threads and their protocols. A port that is in use, or a protocol that cannot be
+    /// made, is the error.
+    [[nodiscard]] static result<std::unique_ptr<server>> listen(net_options options, protocol_maker make);
+    /// Takes connections from now on; those that came since listen() wait for it. Once.
+    void accept();
     /// drain() without patience.
     ~server();
 

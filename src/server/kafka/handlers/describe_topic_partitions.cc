@@ -69,6 +69,9 @@ private:
             partition.leader_epoch = leader_epoch_now;
             partition.replica_nodes = {with().options.node_id};
             partition.isr_nodes = {with().options.node_id};
+            // Empty, not null: Java's Admin takes these two for granted.
+            partition.eligible_leader_replicas.emplace();
+            partition.last_known_elr.emplace();
         }
         if (index == count) return true;
         reply().next_cursor.emplace();
