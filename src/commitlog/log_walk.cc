@@ -120,13 +120,13 @@ log_position witness_behind(io::disk& disk, io::ring& ring, const segment_set& s
 }  // namespace
 
 walk_result walk_log(io::disk& disk, io::ring& ring, const segment_set& segments, log_position from, log_position witness,
-                     const walk_visitor& visitor) {
+                     const walk_visitor& visitor, bool final) {
     walker walk(disk, ring, segments);
     walk_result result;
     result.witness = std::max(witness, from);
     result.end = from;
     log_position at = to_frames(segments, from);
-    bool looked_ahead = false;
+    bool looked_ahead = final;
 
     while (walk.enter(at)) {
         const segment& here = walk.in();

@@ -37,9 +37,10 @@ struct walk_result {
 };
 
 /// Walks from `from` (a frame's start) to the end of the log. `witness`: the frontier known from elsewhere (checkpoint,
-/// frontier file). Blocking; one thread.
+/// frontier file); `final` if it is the witness of an earlier walk over the same bytes, so that there is no need to look behind
+/// the first bad frame again. Blocking; one thread.
 [[nodiscard]] walk_result walk_log(io::disk& disk, io::ring& ring, const segment_set& segments, log_position from,
-                                   log_position witness, const walk_visitor& visitor);
+                                   log_position witness, const walk_visitor& visitor, bool final = false);
 
 /// Visits the whole frames in [from, to) and skips what is damaged; for rebuilding an index block.
 void walk_range(io::disk& disk, io::ring& ring, const segment_set& segments, log_position from, log_position to,

@@ -59,6 +59,8 @@ bool maintenance::step() {
 }
 
 void maintenance::run() {
+    // A crash between the removal of a queue and that of its file leaves the file.
+    (void)parts_.index->remove_unknown_files();
     while (!stopping_.load()) {
         if (!step()) ring_->wait(until_next());
     }

@@ -152,22 +152,26 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
         if (!checkpoint) {
             // All of the log, twice: frames may stand before the (rewritten) change that says whose they are.
             if (segments.list().size() > 1 || witness > first) parts.say("no checkpoint: everything is rebuilt from the log");
-            (void)commitlog::walk_log(parts.disk, ring, segments, first, witness,
-                                      {[&](const frame_header& h, byte_view p) { into.frame(h, p, what::tables_only); },
-                                       [](const damaged_range&) {}});
+            const auto tables =
+                commitlog::walk_log(parts.disk, ring, segments, first, witness,
+                                    {[&](const frame_header& h, byte_view p) { into.frame(h, p, what::tables_only); },
+                                     [](const damaged_range&) {}});
+            witness = tables.witness;
+            report.bytes_cut = tables.torn_bytes;
         }
         const what take = checkpoint ? what::everything : what::all_but_tables;
         const auto walked =
             commitlog::walk_log(parts.disk, ring, segments, report.replay_from, witness,
                                 {[&](const frame_header& h, byte_view p) { into.frame(h, p, take); },
-                                 [&](const damaged_range& range) { into.damaged(range); }});
+                                 [&](const damaged_range& range) { into.damaged(range); }},
+                                !checkpoint.has_value());
         into.settle();
         end = walked.end;
         report.frames_replayed = walked.frames;
         report.damaged_ranges = walked.damaged;
-        report.bytes_cut = walked.torn_bytes;
-        if (walked.torn_bytes > 0) {
-            parts.say(fmt::format("cut a torn tail at {}: {} bytes that were never acknowledged", end.value, walked.torn_bytes));
+        report.bytes_cut += walked.torn_bytes;
+        if (report.bytes_cut > 0) {
+            parts.say(fmt::format("cut a torn tail at {}: {} bytes that were never acknowledged", end.value, report.bytes_cut));
         }
     }
     parts.producers.drop_above([&](queue_id id) -> std::optional<queue_offset> {

@@ -62,6 +62,8 @@ public:
         maintenance_ = std::make_unique<maintenance>(parts_, *log_, std::move(checkpoints), std::move(maintenance_ring));
         log_->poke_maintenance = [this](unsigned what) { maintenance_->poke(what); };
         parts_.index->on_work = [this] { maintenance_->poke(0); };
+        // A new folder gets its first checkpoint at once: from then on its absence means something.
+        if (parts_.segments->fresh()) maintenance_->checkpoint_soon();
         if (options.threads) {
             log_runner_ = std::thread([this] { log_->run(); });
             maintenance_runner_ = std::thread([this] { maintenance_->run(); });
