@@ -13,8 +13,8 @@
           |   |  commitlog, consumequeue   never meet each other
           |   |   |   |             |
           |   |   io  |             |
-         wire |   |   |            wire
-            \ |   |   |             /
+         wire |   |   |            wire     inspect, over io, reads the disk formats a second time:
+            \ |   |   |             /        it never sees the code that writes them
                     base                   and include/imago, the public headers, know only each other     ]]
 cmake_minimum_required(VERSION 3.25)
 
@@ -23,6 +23,7 @@ set(law
   "base:"
   "imago:"
   "io: base"
+  "inspect: base io"
   "commitlog: base io"
   "consumequeue: base io"
   "store: base io commitlog consumequeue"
@@ -31,7 +32,7 @@ set(law
   "client: base wire imago"
   "server/net: base"
   "server/kafka: base wire store broker server/net/session.h"
-  "server: base io commitlog consumequeue store broker wire client imago server/net server/kafka")
+  "server: base io inspect commitlog consumequeue store broker wire client imago server/net server/kafka")
 
 # cmake -P tests/layering.cmake checks the tree it stands in; -DROOT=.. checks another.
 if(NOT ROOT)

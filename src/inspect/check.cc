@@ -1,0 +1,318 @@
+#include "inspect/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/checksum.h"
+#include "base/record_batch.h"
+#include "base/records.h"
+
+namespace imago::inspect {
+namespace {
+
+constexpr std::uint32_t change_queue = 0;
+
+class inspector {
+public:
+    inspector(folder& from, inspection& into) : from_(from), into_(into) {}
+
+    void run(bool with_index) {
+        if (!from_.manifest_valid())
+            add(severity::error, "log/manifest", "no valid slot: the server will not start; segments are taken as they are");
+        for (const std::string& name : from_.strangers())
+            add(severity::note, "log/" + name, "does not belong to the log");
+        check_segment_headers();
+        into_.checkpoints = read_checkpoints(from_);
+        std::uint64_t durable = into_.checkpoints.durable;
+        if (from_.frontier()) durable = std::max(durable, from_.frontier()->frontier);
+        // Where the log ends is known only when it has been walked, so a first walk finds the end.
+        into_.log = walk(from_, durable, [](const walked_frame&) {});
+        into_.log = walk(from_, durable, [this, end = into_.log.end](const walked_frame& frame) {
+            if (frame.header.position < end) take(frame);
+        });
+        tell_log();
+        check_checkpoint();
+        if (with_index) check_index();
+        std::erase_if(into_.queues, [](const auto& each) { return each.first == change_queue; });
+    }
+
+private:
+    finding& add(severity level, std::string place, std::string what) {
+        finding& made = into_.findings.emplace_back();
+        made.level = level;
+        made.place = std::move(place);
+        made.what = std::move(what);
+        return made;
+    }
+    finding& add_at(severity level, std::uint64_t from, std::uint64_t to, std::string what) {
+        finding& made = add(level, fmt::format("log position {}", from), std::move(what));
+        made.from = from;
+        made.to = to;
+        return made;
+    }
+
+    void check_segment_headers() {
+        const segment_entry* before = nullptr;
+        for (const segment_entry& segment : from_.segments()) {
+            std::vector<std::byte> bytes(segment_header_size);
+            const auto got = from_.read_log(segment.base, bytes);
+            if (!got) continue;  // the walk will say so
+            std::string why;
+            const auto header = decode_segment_header(byte_view(bytes).first(*got), why);
+            if (!header) add_at(severity::error, segment.base, segment.base + segment_header_size, "segment header: " + why);
+            else if (header->base != segment.base || header->size != segment.bytes)
+                add_at(severity::error, segment.base, segment.base + segment_header_size, "the segment header contradicts the manifest");
+            if (before != nullptr && before->end() != segment.base) holes_.push_back(segment.base);
+            before = &segment;
+        }
+    }
+
+    void take(const walked_frame& walked) {
+        const frame_header& frame = walked.header;
+        if (frame.type == 2) {
+            ++into_.footers;
+            return;
+        }
+        ++into_.frames;
+        into_.batch_bytes += frame.payload_size;
+        queue_summary& queue = into_.queues[frame.queue];
+        auto& next = next_.try_emplace(frame.queue, expectation{frame.base, frame.position}).first->second;
+        if (frame.base < next.offset) {
+            mark(add_at(severity::error, frame.position, frame.position + frame.advance,
+                        fmt::format("offset {} is given out again: the queue was at {} already", frame.base, next.offset)),
+                 frame);
+        } else if (frame.base > next.offset && !excused(next.after, frame.position)) {
+            finding& gap = add_at(severity::error, frame.position, frame.position + frame.advance, "offsets before this frame are missing");
+            gap.queue = frame.queue;
+            gap.first_offset = next.offset;
+            gap.end_offset = frame.base;
+        }
+        next = {std::max(next.offset, frame.end()), frame.position};
+        if (queue.batches == 0) queue.start = frame.base;
+        queue.end = std::max(queue.end, frame.end());
+        ++queue.batches;
+        queue.records += frame.count;
+        queue.bytes += frame.payload_size;
+        queue.last_append = std::max(queue.last_append, frame.append_time);
+        if (!walked.payload_error.empty()) return;  // told with the damage
+        const std::string fault = batch_fault(frame, walked.payload);
+        if (!fault.empty()) mark(add_at(severity::error, frame.position, frame.position + frame.advance, fault), frame);
+        else if (frame.queue == change_queue) take_changes(walked.payload);
+    }
+
+    static void mark(finding& what, const frame_header& frame) {
+        what.queue = frame.queue;
+        what.first_offset = frame.base;
+        what.end_offset = frame.end();
+    }
+
+    static std::string batch_fault(const frame_header& frame, byte_view payload) {
+        if (payload.size() < batch_header_size) return "the payload is too short for a record batch";
+        const batch_view batch(payload);
+        if (batch.magic() != 2) return "the payload is no record batch of version 2";
+        if (batch.crc() != crc32c(payload.subspan(batch_crc_start))) return "CRC-32C of the record batch is wrong";
+        if (std::int64_t{batch.last_offset_delta()} + 1 != std::int64_t{frame.count})
+            return "the batch takes another number of offsets than the frame says";
+        if (batch.max_timestamp() != frame.max_timestamp) return "the batch's largest timestamp is not the frame's";
+        if (batch.codec_bits() != 0) return {};
+        record_reader records(payload.subspan(batch_header_size));
+        std::int32_t count = 0;
+        for (record_view each; records.next(each);) ++count;
+        if (records.damaged() || count != batch.count()) return "the records of the batch cannot be read";
+        return {};
+    }
+
+    // Queues are created, moved and removed by changes: table 0, key = queue u32, value = start i64.
+    void take_changes(byte_view payload) {
+        record_reader records(payload.subspan(batch_header_size));
+        for (record_view each; records.next(each);) {
+            if (!each.key || each.key->size() != 5 || std::to_integer<int>((*each.key)[0]) != 0) continue;
+            queue_summary& queue = into_.queues[load_le<std::uint32_t>(each.key->data() + 1)];
+            queue.removed = !each.value;
+            queue.created = queue.created || each.value.has_value();
+            if (each.value && each.value->size() == 8) starts_[load_le<std::uint32_t>(each.key->data() + 1)] =
+                load_le<std::int64_t>(each.value->data());
+        }
+    }
+
+    /// Offsets may be missing across damage and across segments that were given back.
+    [[nodiscard]] bool excused(std::uint64_t after, std::uint64_t before) const {
+        const auto between = [&](std::uint64_t from, std::uint64_t to) { return from < before && to > after; };
+        return std::any_of(into_.log.damage.begin(), into_.log.damage.end(),
+                           [&](const bad_range& each) { return between(each.from, each.to); }) ||
+               std::any_of(holes_.begin(), holes_.end(), [&](std::uint64_t hole) { return between(hole, hole + 1); });
+    }
+
+    void tell_log() {
+        for (const bad_range& range : into_.log.damage) {
+            if (range.header) {
+                mark(add_at(severity::error, range.from, range.to, range.reason), *range.header);
+                continue;
+            }
+            finding& damage = add_at(severity::error, range.from, range.to, range.reason);
+            if (range.trailers.size() == 1) name_owner(damage, range.trailers.front());
+            if (range.trailers.size() < 2) continue;
+            for (const trailer& owner : range.trailers)
+                name_owner(add_at(severity::error, owner.position, range.to, "a frame inside the damage"), owner);
+        }
+        if (into_.log.torn)
+            add_at(severity::note, into_.log.torn->from, into_.log.torn->to,
+                   "torn tail, never acknowledged: " + into_.log.torn->reason);
+        if (into_.log.gaps > 0)
+            add(severity::note, "log", fmt::format("{} places where earlier starts cut a torn tail", into_.log.gaps));
+        if (from_.frontier() && from_.frontier()->clean && into_.log.torn)
+            add(severity::error, "log/frontier", "says that the last stop was clean, but the tail is torn");
+        if (into_.log.end < into_.log.durable)
+            add_at(severity::error, into_.log.end, into_.log.durable,
+                   "the log ends here, but was durable up to " + std::to_string(into_.log.durable));
+        for (auto& [id, queue] : into_.queues) {
+            const auto start = starts_.find(id);
+            if (start != starts_.end()) queue.start = queue.batches > 0 ? std::max(queue.start, start->second) : start->second;
+            queue.end = std::max(queue.end, queue.start);
+        }
+    }
+    static void name_owner(finding& what, const trailer& owner) {
+        what.queue = owner.queue;
+        what.first_offset = owner.base;
+        what.end_offset = owner.base + owner.count;
+    }
+
+    void check_checkpoint() {
+        const checkpoint_state& state = into_.checkpoints;
+        if (!state.newest) {
+            for (const std::string& fault : state.faults) add(severity::error, "checkpoint", fault);
+            if (!state.present && from_.read_file("checkpoint/checkpoint.a") && from_.read_file("checkpoint/checkpoint.b"))
+                add(severity::note, "checkpoint", "none is complete: the next start replays the whole log");
+            return;
+        }
+        // The older file is being overwritten while a new checkpoint is taken: its pieces may be newer than its head.
+        for (const std::string& fault : state.faults) add(severity::note, "checkpoint", fault);
+        const checkpoint& newest = *state.newest;
+        if (newest.replay_from > into_.log.end)
+            add(severity::error, newest.file, fmt::format("replays from {}, behind the end of the log", newest.replay_from));
+        if (!from_.segments().empty() && newest.replay_from < from_.segments().front().base)
+            add(severity::error, newest.file, fmt::format("replays from {}, which the log no longer holds", newest.replay_from));
+        for (const checkpoint_queue& each : newest.queues) {
+            queue_summary& queue = into_.queues[each.queue];
+            queue.created = true;
+            queue.end = std::max(queue.end, each.end);
+            if (queue.batches == 0) queue.start = std::max(queue.start, each.start);
+            const auto start = starts_.find(each.queue);
+            if (start != starts_.end()) queue.start = std::max(queue.start, start->second);
+            const std::string place = fmt::format("{}, queue {}", newest.file, each.queue);
+            if (each.start > each.end)
+                add(severity::error, place, fmt::format("starts at {}, behind its end {}", each.start, each.end)).queue = each.queue;
+            for (const index_entry& entry : each.tail) check_entry(each.queue, entry, place);
+        }
+    }
+
+    void check_index() {
+        std::map<std::uint32_t, const checkpoint_queue*> known;
+        if (into_.checkpoints.newest)
+            for (const checkpoint_queue& each : into_.checkpoints.newest->queues) known[each.queue] = &each;
+        for (int low = 0; low < 256; ++low) {
+            const std::string directory = fmt::format("{}/index/{:02x}", from_.path(), low);
+            const auto names = from_.disk().list(directory);
+            if (!names) continue;
+            for (const std::string& name : *names) {
+                if (name.size() != 12 || name.substr(8) != ".idx" ||
+                    name.find_first_not_of("0123456789abcdef") != 8)
+                    continue;
+                const auto queue = static_cast<std::uint32_t>(std::stoul(name.substr(0, 8), nullptr, 16));
+                const auto vouched = known.find(queue);
+                check_index_file(directory + "/" + name, queue, vouched == known.end() ? nullptr : vouched->second);
+                if (vouched != known.end()) known.erase(vouched);
+            }
+        }
+        for (const auto& [queue, each] : known)
+            if (!each->mark_positions.empty())
+                add(severity::error, fmt::format("index of queue {}", queue),
+                    fmt::format("the file with {} blocks is missing", each->mark_positions.size())).queue = queue;
+    }
+
+    void check_index_file(const std::string& path, std::uint32_t queue, const checkpoint_queue* vouched) {
+        ++into_.index_files;
+        const auto file = from_.disk().open(path, {});
+        const auto size = file ? from_.disk().size(**file) : result<std::uint64_t>(fail(file.error()));
+        if (!size) {
+            add(severity::error, path, "cannot be read: " + size.error().message()).queue = queue;
+            return;
+        }
+        std::vector<std::byte> bytes(index_block_size);
+        for (std::uint64_t number = 0; number * index_block_size < *size; ++number) {
+            // Only blocks that the checkpoint counts must be right: later ones are written again after a crash.
+            const bool counts = vouched != nullptr && number >= vouched->first_block &&
+                                number < vouched->first_block + vouched->mark_positions.size();
+            if (!counts) continue;
+            ++into_.index_blocks;
+            const std::string place = fmt::format("index of queue {}, block {}", queue, number);
+            const auto got = from_.disk().read_at(**file, number * index_block_size, bytes);
+            std::string why = got ? "" : "cannot be read: " + got.error().message();
+            const auto block = got ? decode_index_block(byte_view(bytes).first(*got), why) : std::nullopt;
+            if (!block) {
+                add(severity::error, place, why + " (derived data: it is rebuilt from the log)").queue = queue;
+                continue;
+            }
+            if (block->queue != queue || block->number != number) {
+                add(severity::error, place, fmt::format("is block {} of queue {}", block->number, block->queue)).queue = queue;
+                continue;
+            }
+            for (const index_entry& entry : block->entries) check_entry(queue, entry, place);
+        }
+        if (vouched != nullptr && vouched->first_block + vouched->mark_positions.size() > *size / index_block_size)
+            add(severity::error, fmt::format("index of queue {}", queue), "the file is shorter than the checkpoint says").queue = queue;
+    }
+
+    /// An entry against the frame that it points to.
+    void check_entry(std::uint32_t queue, const index_entry& entry, const std::string& place) {
+        if (from_.segment_of(entry.position) == nullptr) return;  // given back since
+        if ((entry.flags & 1) != 0) return;                       // says itself that its frame is damaged
+        std::vector<std::byte>& bytes = header_bytes_;
+        bytes.resize(frame_header_size);
+        const auto got = from_.read_log(entry.position, bytes);
+        std::string why;
+        const auto frame = got ? decode_frame_header(byte_view(bytes).first(*got), why) : std::nullopt;
+        if (!frame) {
+            if (excused(entry.position, entry.position + 1)) return;  // told as damage of the log
+            why = "points to position " + std::to_string(entry.position) + ", where no frame is";
+        } else if (frame->position != entry.position || frame->queue != queue || frame->base != entry.base ||
+                   frame->count != entry.count || frame->payload_size != entry.size ||
+                   frame->max_timestamp != entry.max_timestamp) {
+            why = fmt::format("offset {} points to position {}, where another frame is", entry.base, entry.position);
+        } else {
+            return;
+        }
+        finding& wrong = add(severity::error, place, why);
+        wrong.queue = queue;
+        wrong.first_offset = entry.base;
+        wrong.end_offset = entry.base + entry.count;
+    }
+
+    struct expectation {
+        std::int64_t offset;
+        std::uint64_t after;  // position of the frame before
+    };
+
+    folder& from_;
+    inspection& into_;
+    std::map<std::uint32_t, expectation> next_;
+    std::map<std::uint32_t, std::int64_t> starts_;
+    std::vector<std::uint64_t> holes_;  // segments that do not follow the one before
+    std::vector<std::byte> header_bytes_;
+};
+
+}  // namespace
+
+bool inspection::sound() const {
+    return std::none_of(findings.begin(), findings.end(),
+                        [](const finding& each) { return each.level == severity::error; });
+}
+
+inspection inspect(folder& from, bool with_index) {
+    inspection made;
+    inspector(from, made).run(with_index);
+    return made;
+}
+
+}  // namespace imago::inspect
