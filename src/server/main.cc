@@ -9,9 +9,8 @@
 #include "server/config/load.h"
 #include "server/config/show.h"
 #include "server/serve.h"
-#ifdef IMAGO_WITH_CLIENT
 #include "client/cli/commands.h"
-#endif
+#include "inspect/cli.h"
 
 namespace {
 
@@ -119,9 +118,8 @@ int main(int argc, char** argv) {
     std::string format = "table";
     add_serve_command(app, chosen, serve_flags);
     add_config_commands(app, chosen, check_flags, show_flags, format);
-#ifdef IMAGO_WITH_CLIENT
     imago::client::cli::add_client_commands(app, chosen);
-#endif
+    imago::inspect::add_log_commands(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
