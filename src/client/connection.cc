@@ -108,6 +108,9 @@ asio::awaitable<result<>> connection::connect() {
         if (!failed) break;
     }
     if (error_) co_return tl::unexpected(error_);
+    // Asio's category for the system's errors is one of its own, which std::errc does not compare equal to.
+    if (error.category() == asio::error::get_system_category())
+        error = std::error_code(error.value(), std::system_category());
     if (error) co_return tl::unexpected(error);
     socket_.set_option(asio::ip::tcp::no_delay(true), error);
     co_return result<>{};

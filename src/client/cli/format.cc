@@ -58,7 +58,6 @@ std::optional<record_format> record_format::parse(std::string_view typed, std::s
     for (std::size_t i = 0; i < typed.size(); ++i) {
         if (typed[i] != '%') {
             text += typed[i];
-            if (typed[i] == '\\' && i + 1 < typed.size()) text += typed[++i];  // \% is no token
             continue;
         }
         const char token = i + 1 < typed.size() ? typed[i + 1] : '\0';
