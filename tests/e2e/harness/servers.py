@@ -1,6 +1,7 @@
 """Servers to run the clients against: imago, or a real Kafka broker that shows whether the tests are right."""
 import base64
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -13,13 +14,19 @@ from harness.sessions import cache
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the system gives to clients: one of them could take it while the server is down."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Server:
-    """A server process with a private folder. stop() ends it the polite way and says how it ended."""
+    """A server process with a private folder. stop() ends it the polite way and says how it ended; kill() does not ask."""
 
     def __init__(self, name):
         self.name = name
@@ -30,6 +37,7 @@ class Server:
         self.process = None
 
     def start(self, command, wait_s):
+        self._command, self._wait_s = command, wait_s
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + wait_s
@@ -38,27 +46,37 @@ class Server:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return self
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.02)
         self.process.kill()
         fatal(f"{self.name} does not listen on {self.address}; its log:\n{self.log.read_text()[-2000:]}")
 
-    def stop(self):
-        """None, or what is wrong with how it ended."""
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self):
+        return self.start(self._command, self._wait_s)
+
+    def stop(self, keep=False):
+        """None, or what is wrong with how it ended. The folder is removed if all went well."""
         gone = self.process.poll()
         if gone is None:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
                 return "did not stop within 20 s of SIGTERM"
         clean = (0, 143) if self.name == "kafka" else (0,)
         if gone is not None or self.process.returncode not in clean:
             return (f"{'ended by itself, ' if gone is not None else ''}exit {self.process.returncode}; the log ends:\n"
                     + self.log.read_text(errors="replace")[-1500:])
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep:
+            self.forget()
         return None
+
+    def forget(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def imago(binary, more=()):
