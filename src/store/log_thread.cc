@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "base/check.h"
@@ -112,6 +113,11 @@ void log_thread::close() {
     look_again();
 }
 
+void log_thread::report_failure(std::error_code error) {
+    reported_.store(error.category() == std::system_category() ? error.value() : EIO);
+    look_again();
+}
+
 void log_thread::look_again() { ring_->wake(); }
 
 void log_thread::wake() {
@@ -145,6 +151,9 @@ bool log_thread::step() {
     if (!change_inbox_.empty()) {
         changes_.append(change_inbox_.take());
         worked = true;
+    }
+    if (const int error = reported_.load(std::memory_order_relaxed); error != 0 && !failed()) {
+        fail_everything(system_error_code(error));
     }
     if (failed()) {
         refuse_all(store_errc::failed);
@@ -379,6 +388,7 @@ bool log_thread::lay_out_rewrite() {
 void log_thread::on_written(std::error_code error) {
     writer_busy_.store(false, std::memory_order_seq_cst);
     ring_progress_ = true;
+    if (failed()) return;
     if (error) {
         fail_everything(error);
         return;

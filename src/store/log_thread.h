@@ -58,6 +58,8 @@ public:
     void post_table_rewrite();
     /// Answers everything that still comes with `closing`; what was accepted is finished.
     void close();
+    /// The disk failed elsewhere (no segment can be prepared): as if a write of the log had failed.
+    void report_failure(std::error_code error);
     /// Something that the thread may wait for has changed (a segment was prepared).
     void look_again();
     void fill(store_statistics& statistics) const;
@@ -135,6 +137,7 @@ private:
 
     std::atomic<std::uint64_t> published_{0};
     std::atomic<bool> failed_{false};
+    std::atomic<int> reported_{0};  ///< errno of report_failure
     std::atomic<std::uint64_t> groups_{0}, frames_{0}, batch_bytes_{0}, log_bytes_{0}, duplicates_{0};
 };
 

@@ -110,6 +110,10 @@ bool maintenance::prepare_segment() {
     if (segment_failed_ && now < tried_segment_at_ + segment_retry_ms) return false;
     tried_segment_at_ = now;
     const auto prepared = parts_.segments->prepare_next();
+    if (!prepared && prepared.error() != std::errc::no_space_on_device) {
+        log_.report_failure(prepared.error());
+        return true;
+    }
     if (!prepared && !segment_failed_) {
         parts_.say(fmt::format("no new segment of the log could be had: {}; messages are refused until there is room",
                                prepared.error().message()));

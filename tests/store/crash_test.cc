@@ -1,5 +1,6 @@
 // Seeded power cuts: a store on a simulated disk is stopped at a random step of its disk operations, again and again, and
 // each time must come back with everything it acknowledged. Replay one seed: IMAGO_CRASH_SEED=n; more of them: IMAGO_CRASHES=n.
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <set>
@@ -13,10 +14,16 @@ using namespace imago::store::test;
 
 namespace {
 
+/// What an idempotent producer has sent and heard nothing of: it may be there or not, at most once, and is sent again.
+struct unanswered {
+    std::int32_t sequence = 0;
+    std::string payload;
+};
+
 struct model_queue {
     queue_id id;
     std::map<std::int64_t, std::string> known;  ///< acknowledged, or seen by a reader: must stay as it is
-    std::set<std::string> unanswered;           ///< may be there or not, at most once
+    std::vector<unanswered> waiting;            ///< at most five, as in the protocol
     std::int64_t start = 0;                     ///< trims that were acknowledged
     std::int64_t start_asked = 0;
     std::int32_t sequence = 0;
@@ -36,6 +43,7 @@ struct simulation {
 
     /// Works until the power goes or enough was done. False: the power went.
     bool work(harness& h) {
+        if (!retry(h)) return end(h);
         std::list<sent> under_way;
         std::vector<std::pair<sent*, std::vector<std::size_t>>> where;
         const int rounds = 2 + static_cast<int>(below(6));
@@ -56,9 +64,10 @@ struct simulation {
             for (std::size_t b = 0; b < batches; ++b) {
                 const std::size_t q = below(queues.size());
                 model_queue& queue = queues[q];
+                if (queue.waiting.size() == 5) continue;
                 std::string payload = std::to_string(payloads++) + ":" + std::string(below(below(8) == 0 ? 12'000 : 400), 'p');
-                request.add(queue.id, make_batch(payload, 1, queue.producer, 0, queue.sequence++));
-                queue.unanswered.insert(std::move(payload));
+                request.add(queue.id, make_batch(payload, 1, queue.producer, 0, queue.sequence));
+                queue.waiting.push_back({queue.sequence++, std::move(payload)});
                 into.push_back(q);
             }
             h.opened->append(request.ready());
@@ -70,15 +79,46 @@ struct simulation {
             for (std::size_t b = 0; b < into.size(); ++b) {
                 const append_batch& batch = request->batches[b];
                 if (!request->done || batch.error) continue;
-                model_queue& queue = queues[into[b]];
-                std::string payload = payload_of(request->bytes[b]);
-                queue.unanswered.erase(payload);
-                REQUIRE(queue.known.emplace(batch.base.value, std::move(payload)).second);
-                acknowledged += 1;
+                REQUIRE_FALSE(batch.duplicate);
+                settled(queues[into[b]], payload_of(request->bytes[b]), batch.base);
             }
         }
+        return end(h);
+    }
+
+    void settled(model_queue& queue, std::string payload, queue_offset base) {
+        std::erase_if(queue.waiting, [&](const unanswered& u) { return u.payload == payload; });
+        const auto [known, fresh] = queue.known.emplace(base.value, payload);
+        REQUIRE(known->second == payload);
+        acknowledged += 1;
+    }
+
+    /// The producers come back and send again what was not answered, under the same sequence numbers. False: the power went.
+    bool retry(harness& h) {
+        for (model_queue& queue : queues) {
+            while (!queue.waiting.empty()) {
+                const unanswered again = queue.waiting.front();
+                const append_batch batch = h.append(queue.id, make_batch(again.payload, 1, queue.producer, 0, again.sequence));
+                if (disk.powered_off()) return false;
+                INFO("queue " << queue.id.value << " sequence " << again.sequence << ": " << batch.error.message());
+                REQUIRE_FALSE(batch.error);
+                if (batch.duplicate) REQUIRE((queue.known.contains(batch.base.value) || batch.base.value < queue.start));
+                if (!batch.duplicate) {
+                    for (const auto& [offset, payload] : queue.known) REQUIRE(payload != again.payload);
+                }
+                if (batch.base.value >= queue.start) {
+                    settled(queue, again.payload, batch.base);
+                } else {
+                    queue.waiting.erase(queue.waiting.begin());
+                }
+            }
+        }
+        return true;
+    }
+
+    /// A clean stop, or none.
+    bool end(harness& h) {
         const bool alive = !disk.powered_off();
-        // Requests that the store still holds point into under_way.
         h.reads.reset();
         if (!alive || below(2) == 0) {
             if (alive) disk.power_off();
@@ -131,14 +171,13 @@ struct simulation {
             for (const auto& [offset, payload] : found) {
                 if (queue.known.contains(offset)) continue;
                 // Nothing but what was sent and not answered, once.
-                REQUIRE(queue.unanswered.erase(payload) == 1);
+                const std::string& text = payload;
+                REQUIRE(std::count_if(queue.waiting.begin(), queue.waiting.end(),
+                                      [&](const unanswered& u) { return u.payload == text; }) == 1);
+                for (const auto& [other, known] : queue.known) REQUIRE(known != text);
                 queue.known[offset] = payload;
             }
             REQUIRE((queue.known.empty() || queue.known.rbegin()->first < bounds->end.value));
-            // What is not there now must never come: the producer takes its next number from what is known.
-            queue.unanswered.clear();
-            queue.sequence = 0;
-            queue.producer += 1000;
         }
         for (const auto& [key, value] : h.topics.state) {
             REQUIRE((table[key] == value || table_unanswered[key].contains(value)));

@@ -253,6 +253,24 @@ TEST_CASE("an error of the disk while writing acknowledges nothing, ever again",
     CHECK(h.read_all(queue, {0}).size() == 1);
 }
 
+TEST_CASE("when the next segment cannot be written the store fails instead of waiting for ever", "[store]") {
+    io::sim_disk disk;
+    harness h(disk);
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    std::error_code error;
+    int accepted = 0;
+    // Blocking writes of the maintenance thread fail from now on, which only touch the disk to prepare segments.
+    disk.fail_after(io::sim_operation::sync, 0, EIO, 1'000'000);
+    for (int i = 0; i < 200 && !error; ++i) {
+        error = h.append(queue, make_batch(std::string(1000, 'e'))).error;
+        accepted += error ? 0 : 1;
+    }
+    CHECK(error == make_error_code(store_errc::failed));
+    CHECK(accepted > 10);
+    CHECK(h.read_all(queue, {0}).size() == static_cast<std::size_t>(accepted));
+}
+
 TEST_CASE("batches are found by time, in memory and on disk", "[store]") {
     io::sim_disk disk;
     harness h(disk);
