@@ -121,9 +121,10 @@ std::optional<manifest> decode_manifest_slot(byte_view bytes) {
         segment.bytes = in.at<std::uint64_t>(at + 8);
         const std::uint32_t spans = in.at<std::uint32_t>(at + 16);
         at += 24;
-        if (spans > (size - 8 - at) / 16) return std::nullopt;
-        for (std::uint32_t i = 0; i < spans; ++i, at += 16)
-            segment.spans.push_back({in.at<std::uint64_t>(at), in.at<std::uint64_t>(at + 8)});
+        if (spans > (size - 8 - at) / 24) return std::nullopt;
+        for (std::uint32_t i = 0; i < spans; ++i, at += 24)
+            segment.spans.push_back(
+                {in.at<std::uint64_t>(at), in.at<std::uint64_t>(at + 8), in.at<std::uint64_t>(at + 16)});
     }
     return made;
 }

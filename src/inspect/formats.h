@@ -63,6 +63,7 @@ struct trailer {
 struct span {
     std::uint64_t start = 0;
     std::uint64_t salt = 0;
+    std::uint64_t after = 0;  ///< [after, start) is the gap that a cut left
 };
 struct segment_entry {
     std::uint64_t base = 0;

@@ -48,6 +48,15 @@ private:
             return;
         }
         while (position < segment.end()) {
+            // Where a cut ended the frames, whatever lies there.
+            const auto gap = std::find_if(segment.spans.begin(), segment.spans.end(), [&](const span& each) {
+                return each.after == position && each.start > position;
+            });
+            if (gap != segment.spans.end()) {
+                ++result_.gaps;
+                position = last_good_ = gap->start;
+                continue;
+            }
             const auto salt = segment.salt_at(position);
             std::string why = "no span of the manifest covers this place";
             const auto frame = salt ? frame_at(position, *salt, segment.end(), why) : std::nullopt;
@@ -55,15 +64,6 @@ private:
                 look(*frame, segment.end());
                 last_good_ = position + frame->advance;
                 position = last_good_;
-                continue;
-            }
-            const std::uint64_t next_sector = round_up(position, sector);
-            const bool gap = std::any_of(segment.spans.begin(), segment.spans.end(), [&](const span& each) {
-                return each.start == next_sector && each.start > position;
-            });
-            if (gap) {
-                ++result_.gaps;
-                position = next_sector;
                 continue;
             }
             position = skip_bad(segment, position, std::move(why));

@@ -123,6 +123,24 @@ TEST_CASE("bytes of an earlier life of the file are no torn tail", "[inspect]") 
     CHECK(found.log.end == end);
 }
 
+TEST_CASE("what lies in the gap of an earlier cut does not count, and frames go on behind it", "[inspect]") {
+    log_maker log;
+    log.add(16, 0, 3, "value", 8);
+    log.add(16, 3, 1, "value", 8);  // whole, but its group was torn before it
+    log.cut(log.frames()[1].position);
+    log.add(16, 3, 2, "value", 8);
+    log.cut(log.end());
+    log.add(16, 5, 1);
+    log.write(log.end(), true);
+    const inspection found = look(log);
+    CHECK(found.sound());
+    CHECK(found.log.end == log.end());
+    CHECK(found.log.damage.empty());
+    CHECK(found.log.gaps == 2);
+    CHECK(found.frames == 3);
+    CHECK(found.queues.at(16).end == 6);
+}
+
 TEST_CASE("missing and repeated offsets of a queue are errors", "[inspect]") {
     log_maker gap;
     gap.add(16, 0, 3);

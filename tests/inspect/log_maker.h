@@ -45,11 +45,13 @@ public:
         store_le<std::uint64_t>(at + 24, salt_);
         store_le<std::uint64_t>(at + 32, xxh3({at, 32}));
         end_ = 4096;
+        spans_.push_back({0, salt_, 0});
     }
     ~log_maker() { std::filesystem::remove_all(root_); }
 
-    /// One frame that is a group of its own.
-    const made_frame& add(std::uint32_t queue, std::int64_t base, std::uint32_t count, std::string value = "value") {
+    /// One frame; with `unit` 512 the last of its group, with 8 another one of the group follows.
+    const made_frame& add(std::uint32_t queue, std::int64_t base, std::uint32_t count, std::string value = "value",
+                          std::uint64_t unit = 512) {
         imago::batch_builder builder;
         for (std::uint32_t i = 0; i < count; ++i) builder.add(1000 + i, std::nullopt, imago::as_bytes(value));
         const byte_view finished = builder.finish();
@@ -65,7 +67,7 @@ public:
         store_le<std::uint64_t>(at + 16, end_);
         store_le<std::uint64_t>(at + 24, end_);
         store_le<std::uint32_t>(at + 32, static_cast<std::uint32_t>(batch.size()));
-        store_le<std::uint32_t>(at + 36, static_cast<std::uint32_t>(imago::round_up(size, 512)));
+        store_le<std::uint32_t>(at + 36, static_cast<std::uint32_t>(imago::round_up(size, unit)));
         store_le<std::uint32_t>(at + 40, queue);
         store_le<std::int64_t>(at + 48, base);
         store_le<std::int64_t>(at + 56, 1000 + count - 1);
@@ -82,8 +84,15 @@ public:
         store_le<std::uint32_t>(behind + 24, count);
         store_le<std::uint32_t>(behind + 28, static_cast<std::uint32_t>(xxh3({behind, 28}, salt_)));
         frames_.push_back({end_, size, queue, base, count});
-        end_ += imago::round_up(size, 512);
+        end_ += imago::round_up(size, unit);
         return frames_.back();
+    }
+
+    /// As recovery cuts the log at `at`: what lies behind is dropped, and frames go on at the next sector, with another salt.
+    void cut(std::uint64_t at) {
+        end_ = imago::round_up(at, 512);
+        salt_ += 1;
+        spans_.push_back({end_, salt_, at});
     }
 
     /// Writes the folder; the frontier file vouches for everything below `frontier`.
@@ -94,14 +103,19 @@ public:
         store_le<std::uint32_t>(at, 0x4e4d4d49);
         store_le<std::uint32_t>(at + 4, 1);
         store_le<std::uint64_t>(at + 8, 1);
-        store_le<std::uint32_t>(at + 16, 24 + 24 + 16 + 8);
+        store_le<std::uint32_t>(at + 16, static_cast<std::uint32_t>(24 + 24 + 24 * spans_.size() + 8));
         store_le<std::uint32_t>(at + 20, 1);
         store_le<std::uint64_t>(at + 24, 0);
         store_le<std::uint64_t>(at + 32, segment_bytes);
-        store_le<std::uint32_t>(at + 40, 1);
-        store_le<std::uint64_t>(at + 48, 0);
-        store_le<std::uint64_t>(at + 56, salt_);
-        store_le<std::uint64_t>(at + 64, xxh3({at, 64}));
+        store_le<std::uint32_t>(at + 40, static_cast<std::uint32_t>(spans_.size()));
+        std::size_t size = 48;
+        for (const made_span& span : spans_) {
+            store_le<std::uint64_t>(at + size, span.start);
+            store_le<std::uint64_t>(at + size + 8, span.salt);
+            store_le<std::uint64_t>(at + size + 16, span.after);
+            size += 24;
+        }
+        store_le<std::uint64_t>(at + size, xxh3({at, size}));
         save("/log/manifest", manifest);
         std::vector<std::byte> stamp(8192);
         at = stamp.data() + 4096;
@@ -125,11 +139,18 @@ public:
     [[nodiscard]] const std::vector<made_frame>& frames() const { return frames_; }
 
 private:
+    struct made_span {
+        std::uint64_t start;
+        std::uint64_t salt;
+        std::uint64_t after;
+    };
+
     std::uint64_t salt_;
     std::string root_;
     std::vector<std::byte> bytes_;
     std::vector<made_frame> frames_;
     std::uint64_t end_;
+    std::vector<made_span> spans_;
 };
 
 }  // namespace inspect_test
