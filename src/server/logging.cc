@@ -8,7 +8,8 @@ namespace imago {
 
 namespace {
 
-/// {"time":"2026-01-02T03:04:05.678Z","level":"info","message":"..."}: the text is escaped, so that a line stays a line.
+/// {"time":"2026-01-02T03:04:05.678Z","level":"info","message":"..."}: the text is escaped, so that a line
+/// stays a line.
 class json_formatter final : public spdlog::formatter {
 public:
     void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
@@ -30,7 +31,9 @@ public:
         constexpr std::string_view end = "\"}\n";
         out.append(end.begin(), end.end());
     }
-    [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<json_formatter>(); }
+    [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
+        return std::make_unique<json_formatter>();
+    }
 
 private:
     spdlog::pattern_formatter time_{"%Y-%m-%dT%H:%M:%S.%eZ", spdlog::pattern_time_type::utc, ""};
@@ -38,10 +41,14 @@ private:
 
 spdlog::level::level_enum to_spdlog(log_level level) {
     switch (level) {
-        case log_level::debug: return spdlog::level::debug;
-        case log_level::info: return spdlog::level::info;
-        case log_level::warn: return spdlog::level::warn;
-        case log_level::error: break;
+        case log_level::debug:
+            return spdlog::level::debug;
+        case log_level::info:
+            return spdlog::level::info;
+        case log_level::warn:
+            return spdlog::level::warn;
+        case log_level::error:
+            break;
     }
     return spdlog::level::err;
 }

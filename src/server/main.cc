@@ -1,16 +1,16 @@
 // The one binary: finds out what is asked for and hands over.
+#include "client/cli/commands.h"
+#include "inspect/cli.h"
+#include "server/config/keys.h"
+#include "server/config/load.h"
+#include "server/config/show.h"
+#include "server/serve.h"
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <functional>
 #include <list>
-
-#include "server/config/keys.h"
-#include "server/config/load.h"
-#include "server/config/show.h"
-#include "server/serve.h"
-#include "client/cli/commands.h"
-#include "inspect/cli.h"
 
 namespace {
 
@@ -33,10 +33,12 @@ struct config_flags {
         for (const config::key& key : config::keys()) {
             if (key.flag.empty()) continue;
             own& added = owns.emplace_back(own{std::string(key.flag), key.full_name(), {}, nullptr});
-            added.option = command.add_option(added.flag, added.value, std::string(key.help) + " [" + added.key + "]")
-                               ->type_name(config::allowed_values(key));
+            added.option =
+                command.add_option(added.flag, added.value, std::string(key.help) + " [" + added.key + "]")
+                    ->type_name(config::allowed_values(key));
         }
-        command.add_option("--set", sets, "Any key of the configuration; may be repeated")->type_name("SECTION.KEY=VALUE");
+        command.add_option("--set", sets, "Any key of the configuration; may be repeated")
+            ->type_name("SECTION.KEY=VALUE");
     }
 
     /// The configuration, or nothing when something is wrong; standard error has said what, then.
@@ -57,7 +59,8 @@ struct config_flags {
         }
         auto loaded = config::load(input);
         if (!loaded) problems.insert(problems.end(), loaded.error().begin(), loaded.error().end());
-        for (const config::problem& problem : problems) std::fprintf(stderr, "imago: %s\n", problem.text().c_str());
+        for (const config::problem& problem : problems)
+            std::fprintf(stderr, "imago: %s\n", problem.text().c_str());
         if (!problems.empty()) return std::nullopt;
         return std::move(*loaded);
     }
@@ -83,11 +86,12 @@ void add_serve_command(CLI::App& app, std::function<int()>& chosen, config_flags
     });
 }
 
-void add_config_commands(CLI::App& app, std::function<int()>& chosen, config_flags& check_flags, config_flags& show_flags,
-                         std::string& format) {
+void add_config_commands(CLI::App& app, std::function<int()>& chosen, config_flags& check_flags,
+                         config_flags& show_flags, std::string& format) {
     CLI::App* command = app.add_subcommand("config", "The server's configuration");
     command->require_subcommand(1);
-    CLI::App* check = command->add_subcommand("check", "Says whether a configuration is right; exit code 2 if not");
+    CLI::App* check =
+        command->add_subcommand("check", "Says whether a configuration is right; exit code 2 if not");
     check_flags.add_to(*check);
     check->callback([&] {
         chosen = [&] {
@@ -98,7 +102,9 @@ void add_config_commands(CLI::App& app, std::function<int()>& chosen, config_fla
     });
     CLI::App* shown = command->add_subcommand("show", "Every key with its value and where that comes from");
     show_flags.add_to(*shown);
-    shown->add_option("-o,--output", format, "How")->check(CLI::IsMember({"table", "json", "toml"}))->capture_default_str();
+    shown->add_option("-o,--output", format, "How")
+        ->check(CLI::IsMember({"table", "json", "toml"}))
+        ->capture_default_str();
     shown->callback([&] {
         chosen = [&] {
             const auto loaded = show_flags.load();
@@ -110,7 +116,8 @@ void add_config_commands(CLI::App& app, std::function<int()>& chosen, config_fla
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("imago: a queue server. One sequential log, many queues, Kafka clients unmodified.", "imago");
+    CLI::App app("imago: a queue server. One sequential log, many queues, Kafka clients unmodified.",
+                 "imago");
     app.require_subcommand(1);
     app.set_version_flag("--version", "imago " IMAGO_VERSION);
     std::function<int()> chosen;

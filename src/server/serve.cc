@@ -1,5 +1,12 @@
 #include "server/serve.h"
 
+#include "broker/broker.h"
+#include "io/disk.h"
+#include "server/kafka/worker.h"
+#include "server/logging.h"
+#include "server/net/server.h"
+#include "store/store.h"
+
 #include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -12,13 +19,6 @@
 #include <csignal>
 #include <cstdio>
 #include <future>
-
-#include "broker/broker.h"
-#include "io/disk.h"
-#include "server/kafka/worker.h"
-#include "server/logging.h"
-#include "server/net/server.h"
-#include "store/store.h"
 
 namespace imago {
 
@@ -41,10 +41,13 @@ host_and_port split_address(const std::string& address) {
     return {std::move(host), address.substr(colon + 1)};
 }
 
-bool is_wildcard(const std::string& host) { return host.empty() || host == "*" || host == "0.0.0.0" || host == "::"; }
+bool is_wildcard(const std::string& host) {
+    return host.empty() || host == "*" || host == "0.0.0.0" || host == "::";
+}
 
 unix_ms wall_time() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
         .count();
 }
 
@@ -97,7 +100,8 @@ net::net_options make_net_options(const config::server_config& config, std::int6
     options.connection_bytes_max = static_cast<std::size_t>(config.net.in_flight_per_connection);
     options.total_bytes_max = static_cast<std::size_t>(config.net.in_flight_total);
     options.pipelined_max = static_cast<std::size_t>(config.net.pipelined_max);
-    const std::int64_t left = std::max<std::int64_t>(descriptors - config.data.open_files - descriptors_reserved, 16);
+    const std::int64_t left =
+        std::max<std::int64_t>(descriptors - config.data.open_files - descriptors_reserved, 16);
     options.connections_max = static_cast<std::size_t>(std::min(config.net.connections_max, left));
     if (left < config.net.connections_max) {
         log_line(log_level::warn, "the limit of open files lets " + std::to_string(left) +
@@ -118,13 +122,15 @@ int cannot_start(const std::string& what, std::error_code error) {
 
 void tell_recovery(const store::recovery_report& report) {
     std::string line = report.clean ? "opened after a clean stop" : "recovered";
-    line += ": " + std::to_string(report.queues) + " queues, log end " + std::to_string(report.end.value) + ", " +
-            std::to_string(report.frames_replayed) + " frames replayed, " + std::to_string(report.took.count() / 1000) +
-            " ms";
+    line += ": " + std::to_string(report.queues) + " queues, log end " + std::to_string(report.end.value) +
+            ", " + std::to_string(report.frames_replayed) + " frames replayed, " +
+            std::to_string(report.took.count() / 1000) + " ms";
     log_line(log_level::info, line);
     if (report.bytes_cut > 0) {
-        log_line(log_level::warn, "cut " + std::to_string(report.bytes_cut) +
-                                      " bytes of a write that was under way when the server stopped; none of it was acknowledged");
+        log_line(
+            log_level::warn,
+            "cut " + std::to_string(report.bytes_cut) +
+                " bytes of a write that was under way when the server stopped; none of it was acknowledged");
     }
     if (report.damaged_ranges > 0) {
         log_line(log_level::error, std::to_string(report.damaged_ranges) +
@@ -141,9 +147,10 @@ int serve(const config::loaded& configuration) {
 
     const host_and_port listen = split_address(config.kafka.listen);
     if (is_wildcard(listen.host) && config.kafka.advertise.empty()) {
-        log_line(log_level::error, "kafka.listen is " + config.kafka.listen +
-                                       ", which clients cannot connect to: say with --advertise HOST:PORT (kafka.advertise) "
-                                       "where they find this server");
+        log_line(log_level::error,
+                 "kafka.listen is " + config.kafka.listen +
+                     ", which clients cannot connect to: say with --advertise HOST:PORT (kafka.advertise) "
+                     "where they find this server");
         return 2;
     }
 
@@ -163,12 +170,14 @@ int serve(const config::loaded& configuration) {
 
     broker::broker_tables tables(config::kafka_settings(configuration));
     const auto on_failure = [failure_descriptor](std::error_code error) {
-        log_line(log_level::error, "the disk failed: " + error.message() +
-                                       "; nothing more is acknowledged, stopping. A restart reads back what is on the disk");
+        log_line(log_level::error,
+                 "the disk failed: " + error.message() +
+                     "; nothing more is acknowledged, stopping. A restart reads back what is on the disk");
         const std::uint64_t one = 1;
         if (::write(failure_descriptor, &one, sizeof one) != sizeof one) std::abort();
     };
-    auto opened = store::store::open(**disk, make_store_options(config, tables, on_failure), tables.bindings());
+    auto opened =
+        store::store::open(**disk, make_store_options(config, tables, on_failure), tables.bindings());
     if (!opened) return cannot_start("the data folder " + config.data.dir, opened.error());
     store::store& store = **opened;
     tell_recovery(store.recovered());
@@ -186,7 +195,8 @@ int serve(const config::loaded& configuration) {
         return cannot_start("the broker", error);
     }
 
-    const host_and_port advertised = config.kafka.advertise.empty() ? listen : split_address(config.kafka.advertise);
+    const host_and_port advertised =
+        config.kafka.advertise.empty() ? listen : split_address(config.kafka.advertise);
     kafka::services services{.options = {}, .store = store, .broker = broker};
     services.options.node_id = broker.node_id();
     services.options.cluster_id = tables.settings.cluster_id();

@@ -1,10 +1,9 @@
 // Whatever bytes come, the server goes on serving others, and holds no memory for the offender.
 #include "kafka_server.h"
-
-#include <random>
-
 #include "wire/kafka/all_messages.h"
 #include "wire/kafka/api_versions.h"
+
+#include <random>
 
 namespace imago::test {
 
@@ -42,7 +41,9 @@ TEST_CASE("random, cut and changed frames harm nobody", "[kafka]") {
         for (int i = 0; i < 5; ++i) {
             std::string body = valid[random() % valid.size()];
             switch (random() % 5) {
-                case 0: body.resize(random() % (body.size() + 1)); break;
+                case 0:
+                    body.resize(random() % (body.size() + 1));
+                    break;
                 case 1:
                     for (int flips = 0; flips < 3 && !body.empty(); ++flips) {
                         body[random() % body.size()] = static_cast<char>(random());
@@ -54,14 +55,16 @@ TEST_CASE("random, cut and changed frames harm nobody", "[kafka]") {
                 case 3:
                     for (char& c : body) c = static_cast<char>(random());
                     break;
-                default: break;
+                default:
+                    break;
             }
             all += peer::framed(body);
         }
         if (round % 3 == 0) all.resize(random() % (all.size() + 1));
         client.send(all);
         if (round % 20 == 0) {
-            REQUIRE(honest.call<wire::api_versions_response>(3, wire::api_versions_request{}).error_code == 0);
+            REQUIRE(honest.call<wire::api_versions_response>(3, wire::api_versions_request{}).error_code ==
+                    0);
         }
     }
     CHECK(honest.call<wire::api_versions_response>(3, wire::api_versions_request{}).error_code == 0);

@@ -1,9 +1,5 @@
 // ApiVersions, topics, settings, offsets by script; and what the documentation says of the list of handlers.
 #include "kafka_server.h"
-
-#include <fstream>
-#include <sstream>
-
 #include "server/kafka/handlers.h"
 #include "wire/kafka/alter_configs.h"
 #include "wire/kafka/api_versions.h"
@@ -23,18 +19,23 @@
 #include "wire/kafka/offset_for_leader_epoch.h"
 #include "wire/kafka/produce.h"
 
+#include <fstream>
+#include <sstream>
+
 namespace imago::test {
 
 namespace {
 
-wire::api_versions_response::api_version versions_of(const wire::api_versions_response& response, wire::api_key key) {
+wire::api_versions_response::api_version versions_of(const wire::api_versions_response& response,
+                                                     wire::api_key key) {
     for (const auto& each : response.api_keys) {
         if (each.api_key == static_cast<std::int16_t>(key)) return each;
     }
     return {-1, -1, -1};
 }
 
-std::optional<std::string> config_of(kafka_client& client, std::int8_t type, std::string_view name, std::string_view key) {
+std::optional<std::string> config_of(kafka_client& client, std::int8_t type, std::string_view name,
+                                     std::string_view key) {
     wire::describe_configs_request request;
     auto& resource = request.resources.emplace_back();
     resource.resource_type = type;
@@ -58,11 +59,13 @@ wire::metadata_request metadata_of(std::vector<std::string_view> names, bool cre
 
 }  // namespace
 
-TEST_CASE("ApiVersions tells the list of handlers, with the lowest versions that old clients look for", "[kafka]") {
+TEST_CASE("ApiVersions tells the list of handlers, with the lowest versions that old clients look for",
+          "[kafka]") {
     kafka_server server;
     kafka_client client(server);
     for (const std::int16_t version : {0, 1, 2, 3, 4}) {
-        const auto told = client.call<wire::api_versions_response>(version, wire::api_versions_request{"test", "1"});
+        const auto told =
+            client.call<wire::api_versions_response>(version, wire::api_versions_request{"test", "1"});
         CHECK(told.error_code == 0);
         REQUIRE(told.api_keys.size() == kafka::handlers().size());
         for (const kafka::handler_entry& entry : kafka::handlers()) {
@@ -118,8 +121,8 @@ TEST_CASE("the documentation has the versions of every handler", "[kafka]") {
     REQUIRE(!text.str().empty());
     for (const kafka::handler_entry& entry : kafka::handlers()) {
         const wire::api_info& info = wire::info_of(entry.key);
-        std::string row = "| " + std::to_string(static_cast<int>(entry.key)) + " | " + std::string(info.name) + " | " +
-                          std::to_string(entry.version_min);
+        std::string row = "| " + std::to_string(static_cast<int>(entry.key)) + " | " +
+                          std::string(info.name) + " | " + std::to_string(entry.version_min);
         if (entry.version_max != entry.version_min) row += "-" + std::to_string(entry.version_max);
         INFO(row);
         CHECK(text.str().find(row + " |") != std::string::npos);

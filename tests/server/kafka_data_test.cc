@@ -1,7 +1,6 @@
 // Produce, Fetch and ListOffsets by script.
-#include "kafka_server.h"
-
 #include "base/records.h"
+#include "kafka_server.h"
 #include "wire/compression.h"
 #include "wire/kafka/fetch.h"
 #include "wire/kafka/init_producer_id.h"
@@ -14,7 +13,8 @@ namespace {
 
 constexpr unix_ms start_time = 1'700'000'000'000;
 
-wire::produce_request produce_of(std::string_view topic, std::int32_t partition, byte_view batch, std::int16_t acks = -1) {
+wire::produce_request produce_of(std::string_view topic, std::int32_t partition, byte_view batch,
+                                 std::int16_t acks = -1) {
     wire::produce_request request;
     request.acks = acks;
     request.timeout_ms = 1000;
@@ -25,7 +25,8 @@ wire::produce_request produce_of(std::string_view topic, std::int32_t partition,
 }
 
 wire::produce_response::topic_produce_response::partition_produce_response produce_one(
-    kafka_client& client, std::string_view topic, std::int32_t partition, byte_view batch, std::int16_t version = 9) {
+    kafka_client& client, std::string_view topic, std::int32_t partition, byte_view batch,
+    std::int16_t version = 9) {
     const auto response = client.call<wire::produce_response>(version, produce_of(topic, partition, batch));
     REQUIRE(response.responses.size() == 1);
     REQUIRE(response.responses[0].partition_responses.size() == 1);
@@ -33,7 +34,8 @@ wire::produce_response::topic_produce_response::partition_produce_response produ
     return response.responses[0].partition_responses[0];
 }
 
-wire::fetch_request fetch_of(std::string_view topic, std::vector<std::pair<std::int32_t, std::int64_t>> partitions,
+wire::fetch_request fetch_of(std::string_view topic,
+                             std::vector<std::pair<std::int32_t, std::int64_t>> partitions,
                              std::int32_t wait_ms = 0, std::int32_t min_bytes = 1) {
     wire::fetch_request request;
     request.max_wait_ms = wait_ms;
@@ -63,8 +65,8 @@ std::vector<std::int64_t> bases(byte_view records) {
     return found;
 }
 
-std::int64_t offset_at(kafka_client& client, std::string_view topic, std::int64_t time, std::int16_t version = 7,
-                       std::int64_t* found_time = nullptr) {
+std::int64_t offset_at(kafka_client& client, std::string_view topic, std::int64_t time,
+                       std::int16_t version = 7, std::int64_t* found_time = nullptr) {
     wire::list_offsets_request request;
     request.replica_id = -1;
     request.topics.push_back({topic, {{0, -1, time}}});
@@ -97,7 +99,8 @@ TEST_CASE("what is produced is fetched, byte for byte but for offset and epoch",
         const byte_view records = partition.records.view();
         // The batch that holds offset 4 comes whole.
         CHECK(bases(records) == std::vector<std::int64_t>{3, 6, 9, 12, 15, 18});
-        CHECK(std::equal(batch.begin() + batch_prefix_size, batch.end(), records.begin() + batch_prefix_size));
+        CHECK(
+            std::equal(batch.begin() + batch_prefix_size, batch.end(), records.begin() + batch_prefix_size));
     }
 }
 
@@ -136,7 +139,8 @@ TEST_CASE("one produce request is one append, whatever the number of its partiti
     request.acks = 1;
     auto& data = request.topic_data.emplace_back();
     data.name = "t";
-    for (std::int32_t p = 0; p < 100; ++p) data.partition_data.push_back({p, wire::record_data(byte_view(batch))});
+    for (std::int32_t p = 0; p < 100; ++p)
+        data.partition_data.push_back({p, wire::record_data(byte_view(batch))});
     const auto groups = server.store.statistics().groups;
     const auto told = client.call<wire::produce_response>(9, request);
     CHECK(server.store.statistics().groups == groups + 1);
@@ -152,7 +156,8 @@ TEST_CASE("what is wrong with a batch is said as Kafka says it", "[kafka]") {
     const auto batch = make_batch({"one"}, start_time);
 
     CHECK(produce_one(client, "t", 7, batch).error_code == code(kafka_error::unknown_topic_or_partition));
-    CHECK(produce_one(client, "nowhere", 0, batch).error_code == code(kafka_error::unknown_topic_or_partition));
+    CHECK(produce_one(client, "nowhere", 0, batch).error_code ==
+          code(kafka_error::unknown_topic_or_partition));
 
     auto bad = batch;
     bad.back() ^= std::byte{1};
@@ -186,7 +191,8 @@ TEST_CASE("zstd is refused in versions whose consumers may not know it", "[kafka
     client.create_topic("t", 1);
     std::vector<std::byte> squeezed;
     imago::wire::compress_batch(make_batch({"one", "two"}, start_time), compression::zstd, squeezed);
-    CHECK(produce_one(client, "t", 0, squeezed, 6).error_code == code(kafka_error::unsupported_compression_type));
+    CHECK(produce_one(client, "t", 0, squeezed, 6).error_code ==
+          code(kafka_error::unsupported_compression_type));
     CHECK(produce_one(client, "t", 0, squeezed, 7).error_code == 0);
 }
 
@@ -240,6 +246,13 @@ TEST_CASE("a fetch waits for min_bytes, or until its time is up", "[kafka]") {
     CHECK(!got.responses[0].partitions[1].records.is_null());
     CHECK(got.responses[0].partitions[1].high_watermark == 0);
 
+    // A consumer that takes no bytes still waits: or it would ask again and again.
+    auto nothing = fetch_of("t", {{0, 0}}, 100);
+    nothing.max_bytes = 0;
+    began = std::chrono::steady_clock::now();
+    consumer.call<wire::fetch_response>(11, nothing);
+    CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(95));
+
     began = std::chrono::steady_clock::now();
     consumer.send(11, fetch_of("t", {{0, 0}, {1, 0}, {2, 0}}, 10'000, 300));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -275,7 +288,8 @@ TEST_CASE("a consumer that goes away while it waits leaves nothing behind", "[ka
         request.acks = 1;
         auto& data = request.topic_data.emplace_back();
         data.name = "t";
-        for (std::int32_t p = 0; p < 20; ++p) data.partition_data.push_back({p, wire::record_data(byte_view(batch))});
+        for (std::int32_t p = 0; p < 20; ++p)
+            data.partition_data.push_back({p, wire::record_data(byte_view(batch))});
         producer.send(9, request);
         if (round % 2 == 0) consumers.clear();  // while the store wakes them
         producer.receive<wire::produce_response>(9);
@@ -297,7 +311,10 @@ TEST_CASE("an offset out of range is told with the range", "[kafka]") {
         CHECK(partition.high_watermark == 2);
     }
     // The end itself is in range: there only is nothing yet.
-    CHECK(client.call<wire::fetch_response>(11, fetch_of("t", {{0, 2}})).responses.at(0).partitions.at(0).error_code == 0);
+    CHECK(client.call<wire::fetch_response>(11, fetch_of("t", {{0, 2}}))
+              .responses.at(0)
+              .partitions.at(0)
+              .error_code == 0);
 }
 
 TEST_CASE("the first batch comes even if it is larger than every limit, and others must fit", "[kafka]") {
@@ -346,7 +363,10 @@ TEST_CASE("read_committed gets an empty list of aborted transactions, read_uncom
     client.create_topic("t", 1);
     produce_one(client, "t", 0, make_batch({"one"}, start_time));
     auto request = fetch_of("t", {{0, 0}});
-    CHECK(!client.call<wire::fetch_response>(11, request).responses.at(0).partitions.at(0).aborted_transactions);
+    CHECK(!client.call<wire::fetch_response>(11, request)
+               .responses.at(0)
+               .partitions.at(0)
+               .aborted_transactions);
     request.isolation_level = 1;
     const auto got = client.call<wire::fetch_response>(11, request);
     REQUIRE(got.responses.at(0).partitions.at(0).aborted_transactions);
@@ -403,7 +423,8 @@ TEST_CASE("producer ids are given out once, and not for transactions", "[kafka]"
     kafka_client client(server);
     std::vector<std::int64_t> ids;
     for (const std::int16_t version : {0, 1, 2, 3, 4, 5}) {
-        const auto told = client.call<wire::init_producer_id_response>(version, wire::init_producer_id_request{});
+        const auto told =
+            client.call<wire::init_producer_id_response>(version, wire::init_producer_id_request{});
         CHECK(told.error_code == 0);
         CHECK(told.producer_epoch == 0);
         CHECK(std::find(ids.begin(), ids.end(), told.producer_id) == ids.end());
@@ -411,7 +432,8 @@ TEST_CASE("producer ids are given out once, and not for transactions", "[kafka]"
     }
     wire::init_producer_id_request transactional;
     transactional.transactional_id = "tx";
-    CHECK(client.call<wire::init_producer_id_response>(4, transactional).error_code != 0);
+    CHECK(client.call<wire::init_producer_id_response>(4, transactional).error_code ==
+          code(kafka_error::invalid_request));
 }
 
 TEST_CASE("errors of the store reach the producer as Kafka's", "[kafka]") {

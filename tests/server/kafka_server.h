@@ -1,11 +1,6 @@
 // A Kafka server over a store in memory, and a client that speaks it message by message.
 #pragma once
 
-#include <atomic>
-#include <mutex>
-#include <string>
-#include <vector>
-
 #include "base/batch_builder.h"
 #include "broker/broker.h"
 #include "peer.h"
@@ -16,13 +11,19 @@
 #include "wire/kafka/create_topics.h"
 #include "wire/kafka/protocol.h"
 
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
 namespace imago::test {
 
 namespace wire = imago::wire::kafka;
 using wire::kafka_error;
 
 struct kafka_server {
-    explicit kafka_server(net::net_options options = {}, broker::config_map configured = {{"num.partitions", "4"}})
+    explicit kafka_server(net::net_options options = {},
+                          broker::config_map configured = {{"num.partitions", "4"}})
         : tables(std::move(configured)),
           store(tables.bindings(), fake_store::mode::threaded),
           service(store, tables, {}),
@@ -42,9 +43,8 @@ struct kafka_server {
         parts.options.log_directory = "/data";
         options.port = "0";
         options.threads = 2;
-        auto begun = net::server::listen(std::move(options), [this](net::event_loop& loop) {
-            return kafka::worker::make(parts, loop);
-        });
+        auto begun = net::server::listen(
+            std::move(options), [this](net::event_loop& loop) { return kafka::worker::make(parts, loop); });
         REQUIRE(begun);
         net = std::move(*begun);
         parts.options.port = net->port();
@@ -83,7 +83,8 @@ public:
         answer_ = peer_.receive();
         REQUIRE(answer_ != "(closed)");
         wire::reader in(as_bytes(answer_));
-        const auto correlation = decode_response_header(in, static_cast<std::int16_t>(Response::api), version);
+        const auto correlation =
+            decode_response_header(in, static_cast<std::int16_t>(Response::api), version);
         REQUIRE(correlation);
         last_correlation = *correlation;
         Response response;
@@ -122,7 +123,8 @@ private:
 };
 
 /// A batch of records "k0" -> text, with times `time`, `time` + 1, ...
-inline std::vector<std::byte> make_batch(std::vector<std::string> values, unix_ms time, batch_producer producer = {}) {
+inline std::vector<std::byte> make_batch(std::vector<std::string> values, unix_ms time,
+                                         batch_producer producer = {}) {
     batch_builder builder;
     for (std::size_t i = 0; i < values.size(); ++i) {
         builder.add(time + static_cast<unix_ms>(i), as_bytes("k"), as_bytes(values[i]));

@@ -1,13 +1,13 @@
+#include "peer.h"
+#include "server/net/server.h"
+#include "support/catch.h"
+
 #include <sys/socket.h>
 
 #include <atomic>
 #include <mutex>
 #include <string>
 #include <thread>
-
-#include "peer.h"
-#include "server/net/server.h"
-#include "support/catch.h"
 
 // A toy protocol in place of a real one. The first byte of a request says what is to be done with it:
 //   e  echo it           l  echo it, later, from another thread     n  no answer
@@ -71,8 +71,10 @@ public:
         waiting_ = false;
         answer_.clear();
         switch (as_text(frame())[0]) {
-            case 'n': return finish();
-            case 'l': return others_.post(link().loop(), later_);
+            case 'n':
+                return finish();
+            case 'l':
+                return others_.post(link().loop(), later_);
             case 'w':
                 waiting_ = true;
                 return;
@@ -80,11 +82,13 @@ public:
                 build(frame());
                 return finish(then::close);
             case 'b': {
-                const std::vector<std::byte> large(load_be<std::uint32_t>(frame().data() + 1), std::byte{'y'});
+                const std::vector<std::byte> large(load_be<std::uint32_t>(frame().data() + 1),
+                                                   std::byte{'y'});
                 build(large);
                 return finish();
             }
-            default: return echo();
+            default:
+                return echo();
         }
     }
     void hurry() override {
@@ -131,7 +135,9 @@ struct toy_session final : session {
 
 struct toy_protocol final : protocol {
     toy_protocol(other_thread& o, counters& c) : others(o), counts(c) {}
-    std::unique_ptr<session> open(connection&) override { return std::make_unique<toy_session>(others, counts); }
+    std::unique_ptr<session> open(connection&) override {
+        return std::make_unique<toy_session>(others, counts);
+    }
     other_thread& others;
     counters& counts;
 };
@@ -140,9 +146,10 @@ struct toy_server {
     explicit toy_server(net_options options = {}) {
         options.port = "0";
         if (options.threads == 0) options.threads = 2;
-        auto started = server::listen(std::move(options), [this](event_loop&) -> result<std::unique_ptr<protocol>> {
-            return std::make_unique<toy_protocol>(others, counts);
-        });
+        auto started =
+            server::listen(std::move(options), [this](event_loop&) -> result<std::unique_ptr<protocol>> {
+                return std::make_unique<toy_protocol>(others, counts);
+            });
         REQUIRE(started);
         net = std::move(*started);
         net->accept();
@@ -191,7 +198,8 @@ TEST_CASE("frames of all sizes arrive whole, whatever the pieces they come in", 
     peer client(server.port());
     std::string all;
     std::vector<std::string> sent;
-    for (const std::size_t size : {1u, 4095u, 4096u, 4097u, 131068u, 131072u, 131073u, 3u, 700'000u, 5'000'000u, 2u}) {
+    for (const std::size_t size :
+         {1u, 4095u, 4096u, 4097u, 131068u, 131072u, 131073u, 3u, 700'000u, 5'000'000u, 2u}) {
         std::string body = "e";
         for (std::size_t i = 1; i < size; ++i) body += static_cast<char>('a' + i % 23);
         all += peer::framed(body);
@@ -215,8 +223,9 @@ TEST_CASE("a frame that is too long, or shorter than nothing, ends the connectio
     net_options options;
     options.frame_bytes_max = 1000;
     toy_server server(options);
-    for (const std::string_view length : {std::string_view("\0\0\3\xe9", 4), std::string_view("\xff\xff\xff\xff", 4),
-                                          std::string_view("\x7f\xff\xff\xff", 4), std::string_view("\0\0\0\0", 4)}) {
+    for (const std::string_view length :
+         {std::string_view("\0\0\3\xe9", 4), std::string_view("\xff\xff\xff\xff", 4),
+          std::string_view("\x7f\xff\xff\xff", 4), std::string_view("\0\0\0\0", 4)}) {
         peer client(server.port());
         REQUIRE(client.send(length));
         CHECK(client.receive() == "(closed)");

@@ -1,6 +1,9 @@
 // A client of plain system calls.
 #pragma once
 
+#include "base/bytes.h"
+#include "support/catch.h"
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,9 +12,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-
-#include "base/bytes.h"
-#include "support/catch.h"
 
 namespace imago::test {
 
@@ -38,7 +38,8 @@ struct peer {
     }
     static std::string framed(std::string_view body) {
         std::string frame(4, '\0');
-        store_be<std::int32_t>(reinterpret_cast<std::byte*>(frame.data()), static_cast<std::int32_t>(body.size()));
+        store_be<std::int32_t>(reinterpret_cast<std::byte*>(frame.data()),
+                               static_cast<std::int32_t>(body.size()));
         return frame.append(body);
     }
     bool exactly(char* into, std::size_t size) {

@@ -1,15 +1,15 @@
-// What AlterConfigs and IncrementalAlterConfigs have in common: a list of resources, topics and the server, each with
-// its own outcome.
+// What AlterConfigs and IncrementalAlterConfigs have in common: a list of resources, topics and the server,
+// each with its own outcome.
 #pragma once
-
-#include <atomic>
-#include <string>
-#include <vector>
 
 #include "broker/broker.h"
 #include "server/kafka/config_reply.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
+
+#include <atomic>
+#include <string>
+#include <vector>
 
 namespace imago::kafka {
 
@@ -19,7 +19,8 @@ public:
     using handler<Request, Response>::handler;
 
 protected:
-    /// Starts the work on topics (one call for all of them) and on the server; topics_done() and server_done() follow.
+    /// Starts the work on topics (one call for all of them) and on the server; topics_done() and
+    /// server_done() follow.
     virtual void change_topics(const std::vector<std::size_t>& resources) = 0;
     virtual void change_server(std::size_t resource) = 0;
 

@@ -1,32 +1,43 @@
 #include "server/kafka/error_map.h"
 
-#include <string>
-
 #include "broker/errors.h"
 #include "store/errors.h"
 #include "wire/error.h"
 
+#include <string>
+
 namespace imago::kafka {
 
 namespace {
-const std::error_category& broker_category() { return make_error_code(broker::broker_errc::unknown_topic).category(); }
+const std::error_category& broker_category() {
+    return make_error_code(broker::broker_errc::unknown_topic).category();
+}
 const std::error_category& store_category() { return make_error_code(store::store_errc::failed).category(); }
 
 kafka_error of_store(store::store_errc error) {
     switch (error) {
-        case store::store_errc::unknown_queue: return kafka_error::unknown_topic_or_partition;  // removed meanwhile
-        case store::store_errc::offset_out_of_range: return kafka_error::offset_out_of_range;
-        case store::store_errc::damaged: return kafka_error::corrupt_message;
+        case store::store_errc::unknown_queue:
+            return kafka_error::unknown_topic_or_partition;  // removed meanwhile
+        case store::store_errc::offset_out_of_range:
+            return kafka_error::offset_out_of_range;
+        case store::store_errc::damaged:
+            return kafka_error::corrupt_message;
         // Clients try these again: when there is room, or against the restarted server.
         case store::store_errc::no_space:
-        case store::store_errc::failed: return kafka_error::kafka_storage_error;
-        case store::store_errc::closing: return kafka_error::not_leader_or_follower;
-        case store::store_errc::out_of_order_sequence: return kafka_error::out_of_order_sequence_number;
-        case store::store_errc::invalid_producer_epoch: return kafka_error::invalid_producer_epoch;
-        case store::store_errc::too_large: return kafka_error::record_list_too_large;
+        case store::store_errc::failed:
+            return kafka_error::kafka_storage_error;
+        case store::store_errc::closing:
+            return kafka_error::not_leader_or_follower;
+        case store::store_errc::out_of_order_sequence:
+            return kafka_error::out_of_order_sequence_number;
+        case store::store_errc::invalid_producer_epoch:
+            return kafka_error::invalid_producer_epoch;
+        case store::store_errc::too_large:
+            return kafka_error::record_list_too_large;
         case store::store_errc::corrupt_snapshot:
         case store::store_errc::bad_format:
-        case store::store_errc::locked: break;
+        case store::store_errc::locked:
+            break;
     }
     return kafka_error::unknown_server_error;
 }
@@ -34,20 +45,34 @@ kafka_error of_store(store::store_errc error) {
 kafka_error of_broker(broker::broker_errc error) {
     switch (error) {
         case broker::broker_errc::unknown_topic:
-        case broker::broker_errc::unknown_partition: return kafka_error::unknown_topic_or_partition;
-        case broker::broker_errc::unknown_topic_id: return kafka_error::unknown_topic_id;
-        case broker::broker_errc::topic_already_exists: return kafka_error::topic_already_exists;
-        case broker::broker_errc::invalid_topic_name: return kafka_error::invalid_topic_exception;
-        case broker::broker_errc::invalid_partitions: return kafka_error::invalid_partitions;
-        case broker::broker_errc::invalid_replication_factor: return kafka_error::invalid_replication_factor;
-        case broker::broker_errc::invalid_assignment: return kafka_error::invalid_replica_assignment;
-        case broker::broker_errc::invalid_config: return kafka_error::invalid_config;
-        case broker::broker_errc::invalid_request: return kafka_error::invalid_request;
-        case broker::broker_errc::policy_violation: return kafka_error::policy_violation;
-        case broker::broker_errc::invalid_group: return kafka_error::invalid_group_id;
-        case broker::broker_errc::metadata_too_large: return kafka_error::offset_metadata_too_large;
-        case broker::broker_errc::invalid_offset: return kafka_error::offset_out_of_range;
-        case broker::broker_errc::corrupt_record: break;
+        case broker::broker_errc::unknown_partition:
+            return kafka_error::unknown_topic_or_partition;
+        case broker::broker_errc::unknown_topic_id:
+            return kafka_error::unknown_topic_id;
+        case broker::broker_errc::topic_already_exists:
+            return kafka_error::topic_already_exists;
+        case broker::broker_errc::invalid_topic_name:
+            return kafka_error::invalid_topic_exception;
+        case broker::broker_errc::invalid_partitions:
+            return kafka_error::invalid_partitions;
+        case broker::broker_errc::invalid_replication_factor:
+            return kafka_error::invalid_replication_factor;
+        case broker::broker_errc::invalid_assignment:
+            return kafka_error::invalid_replica_assignment;
+        case broker::broker_errc::invalid_config:
+            return kafka_error::invalid_config;
+        case broker::broker_errc::invalid_request:
+            return kafka_error::invalid_request;
+        case broker::broker_errc::policy_violation:
+            return kafka_error::policy_violation;
+        case broker::broker_errc::invalid_group:
+            return kafka_error::invalid_group_id;
+        case broker::broker_errc::metadata_too_large:
+            return kafka_error::offset_metadata_too_large;
+        case broker::broker_errc::invalid_offset:
+            return kafka_error::offset_out_of_range;
+        case broker::broker_errc::corrupt_record:
+            break;
     }
     return kafka_error::unknown_server_error;
 }

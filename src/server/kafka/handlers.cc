@@ -39,9 +39,10 @@ static_assert(std::is_sorted(list.begin(), list.end(),
 std::span<const handler_entry> handlers() { return list; }
 
 std::size_t find_handler(std::int16_t key, std::int16_t version) {
-    const auto it = std::lower_bound(
-        list.begin(), list.end(), key,
-        [](const handler_entry& entry, std::int16_t value) { return static_cast<std::int16_t>(entry.key) < value; });
+    const auto it =
+        std::lower_bound(list.begin(), list.end(), key, [](const handler_entry& entry, std::int16_t value) {
+            return static_cast<std::int16_t>(entry.key) < value;
+        });
     if (it == list.end() || static_cast<std::int16_t>(it->key) != key) return no_handler;
     const bool known = version >= it->version_min && version <= it->version_max;
     if (!known && it->key != wire::api_key::api_versions) return no_handler;

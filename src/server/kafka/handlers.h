@@ -1,10 +1,11 @@
-// The one list of what this server answers. ApiVersions is made from it, and docs/protocol/kafka.md is checked against it.
+// The one list of what this server answers. ApiVersions is made from it, and docs/protocol/kafka.md is
+// checked against it.
 #pragma once
+
+#include "server/kafka/request.h"
 
 #include <memory>
 #include <span>
-
-#include "server/kafka/request.h"
 
 namespace imago::kafka {
 
@@ -22,7 +23,8 @@ struct handler_entry {
 [[nodiscard]] std::span<const handler_entry> handlers();
 
 inline constexpr std::size_t no_handler = ~std::size_t{0};
-/// The index in handlers(). ApiVersions is found in any version: what it does not know it answers as Kafka does.
+/// The index in handlers(). ApiVersions is found in any version: what it does not know it answers as Kafka
+/// does.
 [[nodiscard]] std::size_t find_handler(std::int16_t key, std::int16_t version);
 
 // One for each file in handlers/.
@@ -51,9 +53,9 @@ IMAGO_HANDLER(describe_topic_partitions)
 #undef IMAGO_HANDLER
 
 /// For the files of the handlers.
-#define IMAGO_MAKE_HANDLER(name, type)                                              \
-    std::unique_ptr<request> make_##name(worker& home, std::size_t kind) {          \
-        return std::make_unique<type>(home, kind);                                  \
+#define IMAGO_MAKE_HANDLER(name, type)                                     \
+    std::unique_ptr<request> make_##name(worker& home, std::size_t kind) { \
+        return std::make_unique<type>(home, kind);                         \
     }
 
 }  // namespace imago::kafka

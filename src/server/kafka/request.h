@@ -1,21 +1,21 @@
 // One Kafka request on its way: from its frame to its answer.
 #pragma once
 
-#include <deque>
-#include <string>
-
 #include "server/kafka/services.h"
 #include "server/kafka/wire.h"
 #include "server/net/session.h"
 #include "wire/gather_buffer.h"
 #include "wire/kafka/protocol.h"
 
+#include <deque>
+#include <string>
+
 namespace imago::kafka {
 
 class worker;
 
-/// Belongs to the worker of one network thread, which recycles it. Everything runs on that thread; a handler that
-/// leaves work to others comes back with come_back().
+/// Belongs to the worker of one network thread, which recycles it. Everything runs on that thread; a handler
+/// that leaves work to others comes back with come_back().
 class request : public net::exchange {
 public:
     request(worker& home, std::size_t kind) : home_(home), kind_(kind) {

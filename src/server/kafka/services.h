@@ -1,5 +1,5 @@
-// What the handlers of the Kafka protocol work with. main makes all of it and keeps it alive until the last network
-// thread has ended.
+// What the handlers of the Kafka protocol work with. main makes all of it and keeps it alive until the last
+// network thread has ended.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,12 @@ struct kafka_options {
     std::int32_t port = 0;
     std::string log_directory;
 
-    std::int32_t topic_partitions_listed_max = 2000;   ///< of one answer to DescribeTopicPartitions
-    std::size_t fetch_bytes_max = 55 << 20;            ///< of one answer
+    std::int32_t topic_partitions_listed_max = 2000;  ///< of one answer to DescribeTopicPartitions
+    std::size_t fetch_bytes_max = 55 << 20;           ///< of one answer
     std::int32_t fetch_wait_ms_max = 300'000;
 
-    std::function<std::int64_t()> clock;               ///< wall time in milliseconds
-    std::function<void(std::string_view)> log;         ///< one line for the operator; any thread
+    std::function<std::int64_t()> clock;        ///< wall time in milliseconds
+    std::function<void(std::string_view)> log;  ///< one line for the operator; any thread
 };
 
 /// The only epoch there is while one server owns everything.

@@ -1,11 +1,11 @@
 // What handlers ask about topics, in Kafka's words.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
-
 #include "broker/topics.h"
 #include "server/kafka/wire.h"
+
+#include <cstdint>
+#include <string_view>
 
 namespace imago::kafka {
 

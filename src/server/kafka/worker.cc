@@ -15,7 +15,8 @@ public:
         request* made = home_.request_for(frame);
         if (made == nullptr && home_.with().options.log) {
             const auto key = frame.size() >= 2 ? load_be<std::int16_t>(frame.data()) : std::int16_t{-1};
-            const auto version = frame.size() >= 4 ? load_be<std::int16_t>(frame.data() + 2) : std::int16_t{-1};
+            const auto version =
+                frame.size() >= 4 ? load_be<std::int16_t>(frame.data() + 2) : std::int16_t{-1};
             home_.with().options.log(std::string(link_.peer()) + ": closing: no handler for API key " +
                                      std::to_string(key) + " version " + std::to_string(version));
         }

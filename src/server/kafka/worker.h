@@ -1,13 +1,13 @@
 // The Kafka protocol on one network thread.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "server/kafka/request.h"
 #include "server/kafka/services.h"
 #include "server/net/session.h"
 #include "store/store.h"
+
+#include <memory>
+#include <vector>
 
 namespace imago::kafka {
 
@@ -15,7 +15,8 @@ namespace imago::kafka {
 class worker final : public net::protocol {
 public:
     /// On the loop's own thread. `services` and `loop` must outlive it.
-    [[nodiscard]] static result<std::unique_ptr<net::protocol>> make(const services& services, net::event_loop& loop);
+    [[nodiscard]] static result<std::unique_ptr<net::protocol>> make(const services& services,
+                                                                     net::event_loop& loop);
     ~worker() override;
 
     [[nodiscard]] std::unique_ptr<net::session> open(net::connection& link) override;

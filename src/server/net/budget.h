@@ -18,8 +18,9 @@ public:
         return before >= max_ && before - bytes < max_;
     }
     [[nodiscard]] bool over() const { return used_.load(std::memory_order_relaxed) >= max_; }
-    /// One at a time may go on although it is over(): or requests that are half received, each with a claim on memory,
-    /// could wait for each other for ever. True for who may; who may says when it no longer needs to.
+    /// One at a time may go on although it is over(): or requests that are half received, each with a claim
+    /// on memory, could wait for each other for ever. True for who may; who may says when it no longer needs
+    /// to.
     [[nodiscard]] bool borrow() { return !lent_.exchange(true); }
     void repay() { lent_.store(false); }
 

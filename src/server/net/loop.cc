@@ -1,14 +1,16 @@
 #include "server/net/loop.h"
 
-#include <algorithm>
+#include "base/check.h"
+
 #include <asio/post.hpp>
 
-#include "base/check.h"
+#include <algorithm>
 
 namespace imago::net {
 
 namespace {
-/// Gives Asio the same piece of memory for each handler: only for a handler of which there is never more than one.
+/// Gives Asio the same piece of memory for each handler: only for a handler of which there is never more than
+/// one.
 template <class T>
 struct one_place {
     using value_type = T;
@@ -24,19 +26,24 @@ struct one_place {
     }
     void deallocate(T*, std::size_t) {}
     template <class U>
-    bool operator==(const one_place<U>& other) const { return memory == other.memory; }
+    bool operator==(const one_place<U>& other) const {
+        return memory == other.memory;
+    }
 };
 }  // namespace
 
 struct loop::mail_handler {
     loop* self;
     using allocator_type = one_place<char>;
-    [[nodiscard]] allocator_type get_allocator() const { return {self->mail_memory_, sizeof self->mail_memory_}; }
+    [[nodiscard]] allocator_type get_allocator() const {
+        return {self->mail_memory_, sizeof self->mail_memory_};
+    }
     void operator()() const { self->read_mail(); }
 };
 
 struct loop::watched {
-    watched(asio::io_context& context, int descriptor, task& job) : file(context, descriptor), readable(&job) {}
+    watched(asio::io_context& context, int descriptor, task& job)
+        : file(context, descriptor), readable(&job) {}
     void wait(loop& self) {
         file.async_wait(asio::posix::stream_descriptor::wait_read, [this, &self](std::error_code error) {
             if (error) return;
@@ -62,8 +69,8 @@ void loop::post(task& job) {
     do {
         job.next = head;
     } while (!mail_.compare_exchange_weak(head, &job, std::memory_order_acq_rel, std::memory_order_relaxed));
-    // Only the first letter in an empty box rings: read_mail() takes all. Asio frees the handler's memory before it
-    // calls it, so the one place is free again by then.
+    // Only the first letter in an empty box rings: read_mail() takes all. Asio frees the handler's memory
+    // before it calls it, so the one place is free again by then.
     if (head == nullptr) asio::post(context_, mail_handler{this});
 }
 
@@ -173,7 +180,8 @@ void loop::stop(timer& timer) {
     put(place, last);
     sift_up(place);
     sift_down(last->place);
-    // The clock stays armed: it finds nothing due and looks for the next deadline. Cheaper than moving it each time.
+    // The clock stays armed: it finds nothing due and looks for the next deadline. Cheaper than moving it
+    // each time.
 }
 
 void loop::arm_clock() {

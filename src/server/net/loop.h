@@ -1,20 +1,21 @@
 // The event loop of one network thread, on Asio.
 #pragma once
 
+#include "server/net/receive_buffer.h"
+#include "server/net/session.h"
+
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
+
 #include <atomic>
 #include <memory>
 #include <vector>
 
-#include "server/net/receive_buffer.h"
-#include "server/net/session.h"
-
 namespace imago::net {
 
-/// Owned by the server, run by exactly one thread. All but post() and stop_running() only on that thread (or while it
-/// does not run).
+/// Owned by the server, run by exactly one thread. All but post() and stop_running() only on that thread (or
+/// while it does not run).
 class loop final : public event_loop {
 public:
     using clock = std::chrono::steady_clock;
@@ -35,7 +36,8 @@ public:
     [[nodiscard]] asio::io_context& context() { return context_; }
     [[nodiscard]] buffer_pool& buffers() { return buffers_; }
 
-    /// Runs `job` when the present turn (one event and all it led to) ends. Connections send then, all answers at once.
+    /// Runs `job` when the present turn (one event and all it led to) ends. Connections send then, all
+    /// answers at once.
     void at_end_of_turn(task& job);
     /// To be called at the end of each of Asio's callbacks.
     void end_turn();

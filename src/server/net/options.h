@@ -14,10 +14,11 @@ struct net_options {
     std::string port = "9092";  ///< "0" takes a free one
     unsigned threads = 0;       ///< 0 = one for each core
 
-    std::size_t frame_bytes_max = 100ULL << 20;      ///< a longer frame closes the connection
-    std::size_t connection_bytes_max = 64ULL << 20;  ///< requests and answers of one connection before its reading stops
-    std::size_t total_bytes_max = 512ULL << 20;      ///< the same for all connections together
-    std::size_t pipelined_max = 512;                 ///< requests of one connection in flight before its reading stops
+    std::size_t frame_bytes_max = 100ULL << 20;  ///< a longer frame closes the connection
+    std::size_t connection_bytes_max =
+        64ULL << 20;  ///< requests and answers of one connection before its reading stops
+    std::size_t total_bytes_max = 512ULL << 20;  ///< the same for all connections together
+    std::size_t pipelined_max = 512;  ///< requests of one connection in flight before its reading stops
     std::size_t connections_max = 10'000;
     std::size_t connections_per_address_max = 10'000;
 

@@ -1,8 +1,8 @@
 #include "server/net/receive_buffer.h"
 
-#include <bit>
-
 #include "base/check.h"
+
+#include <bit>
 
 namespace imago::net {
 

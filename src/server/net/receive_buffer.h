@@ -1,11 +1,11 @@
 // Memory that requests arrive in, counted by those who look into it and recycled.
 #pragma once
 
+#include "base/bytes.h"
+
 #include <cstddef>
 #include <memory>
 #include <vector>
-
-#include "base/bytes.h"
 
 namespace imago::net {
 

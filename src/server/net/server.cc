@@ -1,18 +1,18 @@
 #include "server/net/server.h"
 
+#include "base/check.h"
+#include "server/net/socket_connection.h"
+
+#include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 #include <pthread.h>
 
 #include <algorithm>
-#include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include "base/check.h"
-#include "server/net/socket_connection.h"
 
 namespace imago::net {
 
@@ -74,7 +74,8 @@ private:
 /// One network thread: a loop, its protocol and its connections.
 class network_thread final : public connection_host {
 public:
-    network_thread(const net_options& options, budget& bytes, door& door, std::vector<std::unique_ptr<network_thread>>& all)
+    network_thread(const net_options& options, budget& bytes, door& door,
+                   std::vector<std::unique_ptr<network_thread>>& all)
         : options_(options), bytes_(bytes), door_(door), all_(all) {
         bytes_free_.run = [](task& job) {
             auto* self = static_cast<network_thread*>(job.context);
@@ -210,7 +211,8 @@ private:
 };
 
 struct server::state {
-    explicit state(net_options given) : options(std::move(given)), bytes(options.total_bytes_max), entrance(options) {}
+    explicit state(net_options given)
+        : options(std::move(given)), bytes(options.total_bytes_max), entrance(options) {}
 
     void accept_next() {
         acceptor->async_accept(from, [this](std::error_code error, tcp::socket socket) {
@@ -227,7 +229,8 @@ struct server::state {
                 threads[next_thread++ % threads.size()]->adopt(std::move(socket), from);
             } else if (!refusal_said && options.log) {
                 refusal_said = true;
-                options.log("refusing connections: the limit is reached (said once); the next from " + to_text(from));
+                options.log("refusing connections: the limit is reached (said once); the next from " +
+                            to_text(from));
             }
             accept_next();
         });
@@ -256,12 +259,14 @@ server::~server() { drain(std::chrono::milliseconds(0)); }
 result<std::unique_ptr<server>> server::listen(net_options options, protocol_maker make) {
     auto made = std::make_unique<state>(std::move(options));
     state& own = *made;
-    std::unique_ptr<server> owner(new server(std::move(made)));  // from here on a failure stops what was started
+    std::unique_ptr<server> owner(
+        new server(std::move(made)));  // from here on a failure stops what was started
 
     const unsigned count =
         own.options.threads > 0 ? own.options.threads : std::max(1u, std::thread::hardware_concurrency());
     for (unsigned i = 0; i < count; ++i) {
-        own.threads.push_back(std::make_unique<network_thread>(own.options, own.bytes, own.entrance, own.threads));
+        own.threads.push_back(
+            std::make_unique<network_thread>(own.options, own.bytes, own.entrance, own.threads));
     }
     asio::io_context& context = own.threads.front()->the_loop().context();
     std::error_code error;

@@ -1,11 +1,13 @@
-// Where bytes meet a protocol. net drives these interfaces and knows no protocol; a protocol implements them and knows
-// no socket; main introduces them to each other. Everything here belongs to one loop and is called on its thread,
-// unless it says otherwise.
+// Where bytes meet a protocol. net drives these interfaces and knows no protocol; a protocol implements them
+// and knows no socket; main introduces them to each other. Everything here belongs to one loop and is called
+// on its thread, unless it says otherwise.
 //
 //   protocol   one for each loop; opens a session for each connection
 //   session    one for each connection; turns a frame into an exchange
 //   exchange   one request and its answer, recycled
 #pragma once
+
+#include "base/bytes.h"
 
 #include <chrono>
 #include <cstddef>
@@ -14,8 +16,6 @@
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "base/bytes.h"
 
 namespace imago::net {
 
@@ -46,15 +46,16 @@ public:
     /// Starts the timer, or moves its deadline.
     virtual void start(timer& timer, std::chrono::steady_clock::time_point deadline) = 0;
     virtual void stop(timer& timer) = 0;
-    /// Runs `readable` on this thread each time the descriptor becomes readable. The loop does not own it and never
-    /// reads from it.
+    /// Runs `readable` on this thread each time the descriptor becomes readable. The loop does not own it and
+    /// never reads from it.
     virtual void watch(int descriptor, task& readable) = 0;
     virtual void unwatch(int descriptor) = 0;
 };
 
 class exchange;
 
-/// The connection as the protocol sees it. Lives until its last exchange was finished, also when the peer is long gone.
+/// The connection as the protocol sees it. Lives until its last exchange was finished, also when the peer is
+/// long gone.
 class connection {
 public:
     /// "192.0.2.1:40000"
@@ -69,8 +70,8 @@ protected:
     virtual void finished(exchange& exchange) = 0;
 };
 
-/// One request on its way through the server, and its answer. The protocol makes and recycles exchanges; net keeps
-/// them in the order in which their frames came and sends the answers in that order.
+/// One request on its way through the server, and its answer. The protocol makes and recycles exchanges; net
+/// keeps them in the order in which their frames came and sends the answers in that order.
 class exchange {
 public:
     exchange() = default;
@@ -82,8 +83,8 @@ public:
     virtual void start() = 0;
     /// The peer is gone or the server is stopping: whatever only waits should finish now, with what there is.
     virtual void hurry() {}
-    /// The answer, complete with its length field, as the parts that are to be sent; empty when the request has none.
-    /// Asked after finish(); the bytes must stay until release().
+    /// The answer, complete with its length field, as the parts that are to be sent; empty when the request
+    /// has none. Asked after finish(); the bytes must stay until release().
     [[nodiscard]] virtual std::span<const byte_view> answer() = 0;
     /// Net is done with it: the answer was sent or the connection is gone. The protocol may use it again.
     virtual void release() = 0;
@@ -94,7 +95,8 @@ public:
 
 protected:
     enum class then : std::uint8_t { keep_open, close };
-    /// The answer is ready (or there is none). `close` ends the connection once it and those before it were sent.
+    /// The answer is ready (or there is none). `close` ends the connection once it and those before it were
+    /// sent.
     void finish(then after = then::keep_open) {
         close_after_ = after == then::close;
         finished_ = true;
@@ -105,8 +107,8 @@ private:
     friend class socket_connection;
     connection* link_ = nullptr;
     byte_view frame_;
-    std::vector<std::byte> copy_;            // small frames are copied, so as not to pin a large buffer
-    class receive_buffer* buffer_ = nullptr; // large ones hold the buffer they came in
+    std::vector<std::byte> copy_;             // small frames are copied, so as not to pin a large buffer
+    class receive_buffer* buffer_ = nullptr;  // large ones hold the buffer they came in
     exchange* next_ = nullptr;
     std::size_t charged_ = 0;
     bool finished_ = false;
@@ -116,8 +118,8 @@ private:
 class session {
 public:
     virtual ~session() = default;
-    /// A whole frame (without its length field) came. The exchange to work on it, not started yet; null closes the
-    /// connection. The view is only for choosing: the exchange gets its own.
+    /// A whole frame (without its length field) came. The exchange to work on it, not started yet; null
+    /// closes the connection. The view is only for choosing: the exchange gets its own.
     [[nodiscard]] virtual exchange* accept(byte_view frame) = 0;
 };
 

@@ -1,12 +1,12 @@
 #include "server/net/socket_connection.h"
 
+#include "base/check.h"
+
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
-
-#include "base/check.h"
 
 namespace imago::net {
 
@@ -79,8 +79,8 @@ void socket_connection::readable() {
     if (closed_) return maybe_gone();
     if (lingering_) return linger();
     // Twice at most, so that one busy peer does not keep the loop from others.
-    for (int round = 0; round < 2 && !closed_ && !draining_ && !close_when_sent_ && !starved_ && !over_limits();
-         ++round) {
+    for (int round = 0;
+         round < 2 && !closed_ && !draining_ && !close_when_sent_ && !starved_ && !over_limits(); ++round) {
         std::size_t room = 0;
         if (!receive(room) || room > 0) break;
     }
@@ -88,8 +88,8 @@ void socket_connection::readable() {
     maybe_gone();
 }
 
-/// Reads once and takes the frames. False when there was nothing or the connection ended; `room` is what was left of
-/// the buffer: 0 means that there may be more.
+/// Reads once and takes the frames. False when there was nothing or the connection ended; `room` is what was
+/// left of the buffer: 0 means that there may be more.
 bool socket_connection::receive(std::size_t& room) {
     if (in_ == nullptr) {
         in_ = host_.the_loop().buffers().take(read_size);
@@ -157,8 +157,8 @@ void socket_connection::take_frames() {
     }
 }
 
-/// Sees to it that an unfinished frame of `frame_size` bytes can go on to arrive. Memory follows what has come, not
-/// what was announced.
+/// Sees to it that an unfinished frame of `frame_size` bytes can go on to arrive. Memory follows what has
+/// come, not what was announced.
 void socket_connection::make_room(std::size_t frame_size) {
     const std::size_t have = end_ - begin_;
     const std::size_t wanted = std::min(frame_size, std::max(partial_bytes_min, have * growth));
@@ -280,7 +280,8 @@ void socket_connection::flush() {
     }
     if (closed_) return maybe_gone();
     if ((draining_ || close_when_sent_) && first_ == nullptr) {
-        // All is answered. End our side; wait a little for the peer to end its own, or it may lose what it has not read.
+        // All is answered. End our side; wait a little for the peer to end its own, or it may lose what it
+        // has not read.
         if (!lingering_) {
             lingering_ = true;
             close_when_sent_ = false;
@@ -305,7 +306,8 @@ bool socket_connection::send_ready() {
     std::size_t bytes = 0;
     std::size_t from = part_;
     std::size_t skip = part_offset_;
-    for (exchange* each = first_; each != nullptr && each->finished_ && used < parts_max; each = each->next_) {
+    for (exchange* each = first_; each != nullptr && each->finished_ && used < parts_max;
+         each = each->next_) {
         for (const byte_view part : each->answer().subspan(from)) {
             if (used == parts_max) break;
             parts[used++] = {const_cast<std::byte*>(part.data()) + skip, part.size() - skip};

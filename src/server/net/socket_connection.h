@@ -1,14 +1,15 @@
 // One client: frames in, answers out, in order and within limits.
 #pragma once
 
-#include <asio/ip/tcp.hpp>
-#include <memory>
-#include <string>
-
 #include "server/net/budget.h"
 #include "server/net/loop.h"
 #include "server/net/options.h"
 #include "server/net/session.h"
+
+#include <asio/ip/tcp.hpp>
+
+#include <memory>
+#include <string>
 
 namespace imago::net {
 
@@ -31,11 +32,12 @@ protected:
     ~connection_host() = default;
 };
 
-/// Lives on one loop. No operation of the system ever has one of our buffers in its hands: the socket is asked whether
-/// it is ready, then read or written at once. So a buffer needs to outlive nothing but the exchange that looks into it.
+/// Lives on one loop. No operation of the system ever has one of our buffers in its hands: the socket is
+/// asked whether it is ready, then read or written at once. So a buffer needs to outlive nothing but the
+/// exchange that looks into it.
 ///
-/// Reading goes on while the connection is within its limits; the answers that are ready are sent together when the
-/// turn of the loop ends. After the socket was closed it lives until its last exchange has finished.
+/// Reading goes on while the connection is within its limits; the answers that are ready are sent together
+/// when the turn of the loop ends. After the socket was closed it lives until its last exchange has finished.
 class socket_connection final : public connection {
 public:
     socket_connection(connection_host& host, asio::ip::tcp::socket socket, std::string peer);

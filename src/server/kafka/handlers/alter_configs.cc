@@ -1,11 +1,13 @@
 // AlterConfigs: replaces all settings of a resource.
 #include "server/kafka/alter_configs.h"
+
 #include "wire/kafka/alter_configs.h"
 
 namespace imago::kafka {
 
 namespace {
-class alter_configs final : public config_change_handler<wire::alter_configs_request, wire::alter_configs_response> {
+class alter_configs final
+    : public config_change_handler<wire::alter_configs_request, wire::alter_configs_response> {
 public:
     using config_change_handler::config_change_handler;
 
@@ -18,7 +20,8 @@ protected:
         with().broker.topic_work.replace_configs(std::move(wanted), asked().validate_only, topics_done());
     }
     void change_server(std::size_t resource) override {
-        with().broker.server_work.replace_configs(settings(resource), asked().validate_only, server_done(resource));
+        with().broker.server_work.replace_configs(settings(resource), asked().validate_only,
+                                                  server_done(resource));
     }
 
 private:

@@ -1,6 +1,7 @@
 // ApiVersions: which requests are answered, in which versions. The answer is made from the list of handlers.
-#include "server/kafka/handlers.h"
 #include "wire/kafka/api_versions.h"
+
+#include "server/kafka/handlers.h"
 
 namespace imago::kafka {
 
@@ -11,7 +12,8 @@ public:
 
 protected:
     void read(wire::reader& in) override {
-        // Asked in a version that is newer than ours, a client learns from an answer in version 0 which it can ask in.
+        // Asked in a version that is newer than ours, a client learns from an answer in version 0 which it
+        // can ask in.
         const wire::api_info& own = wire::info_of(wire::api_key::api_versions);
         if (version() < own.version_min || version() > own.version_max) {
             reply().error_code = code_of(kafka_error::unsupported_version);

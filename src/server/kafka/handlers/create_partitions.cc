@@ -1,13 +1,15 @@
 // CreatePartitions: more partitions for topics that exist.
+#include "wire/kafka/create_partitions.h"
+
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
-#include "wire/kafka/create_partitions.h"
 
 namespace imago::kafka {
 
 namespace {
-class create_partitions final : public handler<wire::create_partitions_request, wire::create_partitions_response> {
+class create_partitions final
+    : public handler<wire::create_partitions_request, wire::create_partitions_response> {
 public:
     using handler::handler;
 
@@ -23,10 +25,10 @@ protected:
             for (const auto& assigned : *topic.assignments) more.assignment->push_back(assigned.broker_ids);
         }
         with().broker.topic_work.add_partitions(std::move(wanted), asked().validate_only,
-                                    [this](std::vector<broker::topic_outcome> outcomes) {
-                                        outcomes_ = std::move(outcomes);
-                                        come_back();
-                                    });
+                                                [this](std::vector<broker::topic_outcome> outcomes) {
+                                                    outcomes_ = std::move(outcomes);
+                                                    come_back();
+                                                });
     }
 
     void returned() override {
@@ -37,7 +39,8 @@ protected:
             const kafka_error error = to_kafka(outcome.error, with().options.log);
             told.error_code = code_of(error);
             if (error != kafka_error::none) {
-                told.error_message = outcome.message.empty() ? error_text(error) : std::string_view(outcome.message);
+                told.error_message =
+                    outcome.message.empty() ? error_text(error) : std::string_view(outcome.message);
             }
         }
         respond_now();

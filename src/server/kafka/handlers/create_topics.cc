@@ -1,10 +1,11 @@
 // CreateTopics.
+#include "wire/kafka/create_topics.h"
+
 #include "broker/broker.h"
 #include "server/kafka/config_reply.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
-#include "wire/kafka/create_topics.h"
 
 namespace imago::kafka {
 
@@ -27,10 +28,10 @@ protected:
             for (const auto& config : topic.configs) made.configs.push_back(to_setting(config));
         }
         with().broker.topic_work.create(std::move(wanted), asked().validate_only, with().options.clock(),
-                            [this](std::vector<broker::topic_outcome> outcomes) {
-                                outcomes_ = std::move(outcomes);
-                                come_back();
-                            });
+                                        [this](std::vector<broker::topic_outcome> outcomes) {
+                                            outcomes_ = std::move(outcomes);
+                                            come_back();
+                                        });
     }
 
     void returned() override {
@@ -41,7 +42,8 @@ protected:
             const kafka_error error = to_kafka(outcome.error, with().options.log);
             told.error_code = code_of(error);
             if (error != kafka_error::none) {
-                told.error_message = outcome.message.empty() ? error_text(error) : std::string_view(outcome.message);
+                told.error_message =
+                    outcome.message.empty() ? error_text(error) : std::string_view(outcome.message);
                 continue;
             }
             told.topic_id = outcome.topic->id;

@@ -1,10 +1,11 @@
 // DeleteRecords: moves the starts of queues.
+#include "wire/kafka/delete_records.h"
+
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 #include "store/store.h"
-#include "wire/kafka/delete_records.h"
 
 namespace imago::kafka {
 
@@ -39,7 +40,9 @@ protected:
             }
         }
         if (change_.changes.empty()) return respond_now();
-        change_.done = [](store::change_request& done) { static_cast<delete_records*>(done.context)->come_back(); };
+        change_.done = [](store::change_request& done) {
+            static_cast<delete_records*>(done.context)->come_back();
+        };
         change_.context = this;
         with().store.change(change_);
     }

@@ -1,8 +1,9 @@
 // DeleteTopics, by name or by id.
+#include "wire/kafka/delete_topics.h"
+
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
-#include "wire/kafka/delete_topics.h"
 
 namespace imago::kafka {
 
@@ -15,14 +16,16 @@ protected:
     void run() override {
         std::vector<broker::topic_reference> which;
         if (version() >= 6) {
-            for (const auto& topic : asked().topics) which.push_back({std::string(topic.name.value_or("")), topic.topic_id});
+            for (const auto& topic : asked().topics)
+                which.push_back({std::string(topic.name.value_or("")), topic.topic_id});
         } else {
             for (const std::string_view name : asked().topic_names) which.push_back({std::string(name), {}});
         }
-        with().broker.topic_work.remove(std::move(which), [this](std::vector<broker::topic_outcome> outcomes) {
-            outcomes_ = std::move(outcomes);
-            come_back();
-        });
+        with().broker.topic_work.remove(std::move(which),
+                                        [this](std::vector<broker::topic_outcome> outcomes) {
+                                            outcomes_ = std::move(outcomes);
+                                            come_back();
+                                        });
     }
 
     void returned() override {
@@ -32,7 +35,8 @@ protected:
             const kafka_error error = to_kafka(outcome.error, with().options.log);
             told.error_code = code_of(error);
             if (error != kafka_error::none) {
-                told.error_message = outcome.message.empty() ? error_text(error) : std::string_view(outcome.message);
+                told.error_message =
+                    outcome.message.empty() ? error_text(error) : std::string_view(outcome.message);
             }
             if (outcome.topic != nullptr) {
                 told.name = outcome.topic->name;

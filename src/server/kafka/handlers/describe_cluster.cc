@@ -1,12 +1,14 @@
 // DescribeCluster: the one server there is.
+#include "wire/kafka/describe_cluster.h"
+
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
-#include "wire/kafka/describe_cluster.h"
 
 namespace imago::kafka {
 
 namespace {
-class describe_cluster final : public handler<wire::describe_cluster_request, wire::describe_cluster_response> {
+class describe_cluster final
+    : public handler<wire::describe_cluster_request, wire::describe_cluster_response> {
 public:
     using handler::handler;
 

@@ -1,16 +1,18 @@
 // DescribeConfigs of topics and of the server.
-#include <algorithm>
+#include "wire/kafka/describe_configs.h"
 
 #include "broker/broker.h"
 #include "broker/topic_name.h"
 #include "server/kafka/config_reply.h"
 #include "server/kafka/handlers.h"
-#include "wire/kafka/describe_configs.h"
+
+#include <algorithm>
 
 namespace imago::kafka {
 
 namespace {
-class describe_configs final : public handler<wire::describe_configs_request, wire::describe_configs_response> {
+class describe_configs final
+    : public handler<wire::describe_configs_request, wire::describe_configs_response> {
 public:
     using handler::handler;
 
@@ -50,7 +52,8 @@ private:
         // Without a name: what is set for all servers of the cluster, which is what was set at run time.
         const bool defaults = resource.resource_name.empty();
         if (!defaults && resource.resource_name != std::to_string(with().options.node_id)) {
-            return refuse(told, kafka_error::invalid_request, keep("there is no server " + std::string(resource.resource_name)));
+            return refuse(told, kafka_error::invalid_request,
+                          keep("there is no server " + std::string(resource.resource_name)));
         }
         std::vector<broker::config_entry> entries = with().broker.settings.describe();
         if (defaults) {
@@ -64,8 +67,8 @@ private:
     void fill(const resource_asked& resource, result_told& told, std::vector<broker::config_entry> entries) {
         for (broker::config_entry& entry : entries) {
             if (resource.configuration_keys &&
-                std::find(resource.configuration_keys->begin(), resource.configuration_keys->end(), entry.key->name) ==
-                    resource.configuration_keys->end()) {
+                std::find(resource.configuration_keys->begin(), resource.configuration_keys->end(),
+                          entry.key->name) == resource.configuration_keys->end()) {
                 continue;
             }
             auto& config = told.configs.emplace_back();

@@ -1,14 +1,16 @@
 // DescribeLogDirs: how much each partition holds.
+#include "wire/kafka/describe_log_dirs.h"
+
 #include "broker/broker.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 #include "store/store.h"
-#include "wire/kafka/describe_log_dirs.h"
 
 namespace imago::kafka {
 
 namespace {
-class describe_log_dirs final : public handler<wire::describe_log_dirs_request, wire::describe_log_dirs_response> {
+class describe_log_dirs final
+    : public handler<wire::describe_log_dirs_request, wire::describe_log_dirs_response> {
 public:
     using handler::handler;
 

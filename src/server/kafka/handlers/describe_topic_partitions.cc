@@ -1,11 +1,12 @@
 // DescribeTopicPartitions: like Metadata for topics, page by page.
-#include <algorithm>
+#include "wire/kafka/describe_topic_partitions.h"
 
-#include "broker/topic_name.h"
 #include "broker/broker.h"
+#include "broker/topic_name.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
-#include "wire/kafka/describe_topic_partitions.h"
+
+#include <algorithm>
 
 namespace imago::kafka {
 
@@ -21,7 +22,8 @@ protected:
         left_ = std::clamp(asked().response_partition_limit, 1, most);
         const auto& cursor = asked().cursor;
         if (asked().topics.empty()) {
-            for (const broker::topic_ptr& topic : with().broker.topics.all()) names_.push_back(keep(topic->name));
+            for (const broker::topic_ptr& topic : with().broker.topics.all())
+                names_.push_back(keep(topic->name));
         } else {
             for (const auto& topic : asked().topics) names_.push_back(topic.name);
             std::sort(names_.begin(), names_.end());
@@ -53,8 +55,9 @@ private:
         auto& told = reply().topics.emplace_back();
         told.name = name;
         if (topic == nullptr) {
-            told.error_code = code_of(broker::topic_name_problem(name) ? kafka_error::invalid_topic_exception
-                                                                       : kafka_error::unknown_topic_or_partition);
+            told.error_code =
+                code_of(broker::topic_name_problem(name) ? kafka_error::invalid_topic_exception
+                                                         : kafka_error::unknown_topic_or_partition);
             return true;
         }
         held_.push_back(topic);

@@ -5,11 +5,9 @@
 //            |                v
 //            +-- woken -- wait on all queues until one grows or the time is up
 //
-// Nothing here polls: the store wakes the waiters when it publishes, and one timer holds the deadline. Stored batches
-// go out as they lie in memory; the answer holds them until it is sent.
-#include <algorithm>
-#include <chrono>
-#include <limits>
+// Nothing here polls: the store wakes the waiters when it publishes, and one timer holds the deadline. Stored
+// batches go out as they lie in memory; the answer holds them until it is sent.
+#include "wire/kafka/fetch.h"
 
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
@@ -17,7 +15,10 @@
 #include "server/kafka/topic_lookup.h"
 #include "server/kafka/worker.h"
 #include "store/store.h"
-#include "wire/kafka/fetch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
 
 namespace imago::kafka {
 
@@ -80,14 +81,14 @@ private:
     wire::fetch_response reply_;
     std::vector<wanted> wanted_;
     std::vector<broker::topic_ptr> held_;
-    std::size_t next_ = 0;          // partition being read
-    std::size_t bytes_ = 0;         // read so far
-    std::size_t bytes_max_ = 0;     // of the answer
+    std::size_t next_ = 0;       // partition being read
+    std::size_t bytes_ = 0;      // read so far
+    std::size_t bytes_max_ = 0;  // of the answer
     bool any_error_ = false;
     store::read_request read_;
 
     std::vector<std::unique_ptr<waiting_place>> places_;
-    std::size_t outstanding_ = 0;   // places whose woken() is still to come
+    std::size_t outstanding_ = 0;  // places whose woken() is still to come
     net::timer deadline_;
     std::chrono::steady_clock::time_point wait_until_;
     bool waiting_ = false;
@@ -99,9 +100,10 @@ void fetch::read(wire::reader& in) {
     reply_.throttle_time_ms = 0;
     reply_.error_code = 0;
     reply_.session_id = 0;
-    // Sessions are never handed out, so none can be continued. Asking for a new one (epoch 0) or for none (-1) gives the
-    // whole answer, and the id 0 says that there is no session.
-    if (asked_.session_id != 0 && asked_.session_epoch > 0) return refuse(kafka_error::fetch_session_id_not_found);
+    // Sessions are never handed out, so none can be continued. Asking for a new one (epoch 0) or for none
+    // (-1) gives the whole answer, and the id 0 says that there is no session.
+    if (asked_.session_id != 0 && asked_.session_epoch > 0)
+        return refuse(kafka_error::fetch_session_id_not_found);
 
     const kafka_options& options = with().options;
     const auto wait = std::clamp(asked_.max_wait_ms, 0, options.fetch_wait_ms_max);
@@ -132,7 +134,9 @@ void fetch::find_partitions() {
             want.answer = &told.partitions[p];
             want.answer->partition_index = partition.partition;
             want.from = queue_offset{partition.fetch_offset};
-            want.bytes_max = partition.partition_max_bytes > 0 ? static_cast<std::size_t>(partition.partition_max_bytes) : 0;
+            want.bytes_max = partition.partition_max_bytes > 0
+                                 ? static_cast<std::size_t>(partition.partition_max_bytes)
+                                 : 0;
             want.error = found.error;
             if (want.error != kafka_error::none) continue;
             if (const auto queue = found.topic->queue(partition.partition)) {
@@ -197,7 +201,8 @@ void fetch::take_read() {
 }
 
 void fetch::all_read() {
-    const bool enough = bytes_ >= static_cast<std::size_t>(std::max(asked_.min_bytes, 0)) || bytes_ >= bytes_max_;
+    const bool full = bytes_ > 0 && bytes_ >= bytes_max_;
+    const bool enough = full || bytes_ >= static_cast<std::size_t>(std::max(asked_.min_bytes, 0));
     if (enough || any_error_ || hurried_ || wanted_.empty()) return answer_now();
     if (std::chrono::steady_clock::now() >= wait_until_) return answer_now();
     wait();

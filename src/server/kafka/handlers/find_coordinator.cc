@@ -1,11 +1,16 @@
 // FindCoordinator: there is one server, so it coordinates everything.
-#include "server/kafka/handlers.h"
 #include "wire/kafka/find_coordinator.h"
+
+#include "server/kafka/handlers.h"
 
 namespace imago::kafka {
 
 namespace {
-class find_coordinator final : public handler<wire::find_coordinator_request, wire::find_coordinator_response> {
+constexpr std::string_view refusal =
+    "only groups are coordinated; transactions and share groups are not supported";
+
+class find_coordinator final
+    : public handler<wire::find_coordinator_request, wire::find_coordinator_response> {
 public:
     using handler::handler;
 
@@ -20,7 +25,7 @@ protected:
                 reply().host = options.host;
                 reply().port = options.port;
             } else {
-                reply().error_message = error_text(error);
+                reply().error_message = refusal;
                 reply().node_id = -1;
                 reply().port = -1;
             }
@@ -35,7 +40,7 @@ protected:
                 found.host = options.host;
                 found.port = options.port;
             } else {
-                found.error_message = error_text(error);
+                found.error_message = refusal;
                 found.node_id = -1;
                 found.port = -1;
             }
@@ -44,11 +49,10 @@ protected:
     }
 
 private:
-    kafka_error check(std::int8_t type) const {
-        // 0 groups, 1 transactions, 2 share groups
-        if (type == 0) return kafka_error::none;
-        if (type == 1 || (type == 2 && version() >= 6)) return kafka_error::coordinator_not_available;
-        return kafka_error::invalid_request;
+    static kafka_error check(std::int8_t type) {
+        // 0 groups, 1 transactions, 2 share groups. For those that are not there an error that clients do not
+        // retry: "not available" would keep them waiting for ever.
+        return type == 0 ? kafka_error::none : kafka_error::invalid_request;
     }
 };
 }  // namespace

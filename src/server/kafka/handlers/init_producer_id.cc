@@ -1,23 +1,23 @@
 // InitProducerId for idempotent producers. Transactions are not there yet.
+#include "wire/kafka/init_producer_id.h"
+
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
-#include "wire/kafka/init_producer_id.h"
 
 namespace imago::kafka {
 
 namespace {
-class init_producer_id final : public handler<wire::init_producer_id_request, wire::init_producer_id_response> {
+class init_producer_id final
+    : public handler<wire::init_producer_id_request, wire::init_producer_id_response> {
 public:
     using handler::handler;
 
 protected:
     void run() override {
         reply().producer_epoch = -1;
-        if (asked().transactional_id) {
-            const bool empty = asked().transactional_id->empty();
-            return fail(empty ? kafka_error::invalid_request : kafka_error::coordinator_not_available);
-        }
+        // Not an error that would be tried again.
+        if (asked().transactional_id) return fail(kafka_error::invalid_request);
         // Without transactions a producer that comes back gets a new id, as from Kafka.
         with().broker.ids.next([this](result<std::int64_t> id) {
             given_ = std::move(id);

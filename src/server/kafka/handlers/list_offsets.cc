@@ -1,4 +1,6 @@
 // ListOffsets: the offset for a time, and the ends of a queue.
+#include "wire/kafka/list_offsets.h"
+
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
@@ -6,7 +8,6 @@
 #include "server/kafka/worker.h"
 #include "store/store.h"
 #include "wire/compression.h"
-#include "wire/kafka/list_offsets.h"
 #include "wire/record_scanner.h"
 
 namespace imago::kafka {
@@ -32,14 +33,15 @@ found_record first_at(const batch_view& batch, unix_ms time, queue_offset start,
     found_record result;
     if (batch.log_append_time()) {
         // All its records have the one time.
-        if (batch.max_timestamp() >= time) result = {std::max(batch.base_offset(), start), batch.max_timestamp(), true};
+        if (batch.max_timestamp() >= time)
+            result = {std::max(batch.base_offset(), start), batch.max_timestamp(), true};
         return result;
     }
     compression codec{};
     if (!imago::wire::codec_of(batch, codec)) return result;
     imago::wire::record_scanner scanner;
-    const auto scanned = imago::wire::decompress(
-        codec, batch.bytes().subspan(batch_header_size), {}, [&](byte_view piece) {
+    const auto scanned =
+        imago::wire::decompress(codec, batch.bytes().subspan(batch_header_size), {}, [&](byte_view piece) {
             return scanner.take(piece, [&](const imago::wire::scanned_record& record) {
                 const unix_ms at = batch.base_timestamp() + record.timestamp_delta;
                 const queue_offset offset = batch.base_offset() + record.offset_delta;
@@ -57,14 +59,12 @@ public:
     list_offsets(worker& worker, std::size_t kind) : handler(worker, kind) {
         find_.done = [](store::time_request& done) {
             auto* self = static_cast<list_offsets*>(done.context);
-            self->take_found();
-            self->go_on();
+            if (self->take_found()) self->go_on();
         };
         find_.context = this;
         read_.done = [](store::read_request& done) {
             auto* self = static_cast<list_offsets*>(done.context);
-            self->take_read();
-            self->go_on();
+            if (self->take_read()) self->go_on();
         };
         read_.context = this;
     }
@@ -90,7 +90,8 @@ protected:
 
 private:
     void begin_topic() {
-        found_ = topic_ < asked().topics.size() ? with().broker.topics.find(asked().topics[topic_].name) : nullptr;
+        found_ =
+            topic_ < asked().topics.size() ? with().broker.topics.find(asked().topics[topic_].name) : nullptr;
     }
 
     /// Answers partition after partition; a search that goes to the disk comes back here.
@@ -119,12 +120,17 @@ private:
         if (epoch != kafka_error::none) return done(epoch);
         start_ = bounds->start;
         switch (wanted.timestamp) {
-            case latest: return done_at(bounds->end);
+            case latest:
+                return done_at(bounds->end);
             case earliest:
-            case earliest_local: return done_at(bounds->start);
+            case earliest_local:
+                return done_at(bounds->start);
             case latest_tiered:
-            case earliest_pending_upload: return done(kafka_error::none);  // nothing is ever kept elsewhere
-            case of_max_timestamp: find_.what = store::time_request::kind::max_timestamp; break;
+            case earliest_pending_upload:
+                return done(kafka_error::none);  // nothing is ever kept elsewhere
+            case of_max_timestamp:
+                find_.what = store::time_request::kind::max_timestamp;
+                break;
             default:
                 if (wanted.timestamp < 0) return done(kafka_error::invalid_request);
                 find_.what = store::time_request::kind::at_or_after;
@@ -137,6 +143,8 @@ private:
         if (!home().reader().find(find_)) return false;
         return take_found();
     }
+
+    // Each of these answers the partition, or is false: it has sent for more and will be back.
 
     bool take_found() {
         if (find_.error) return done(to_kafka(find_.error, with().options.log));

@@ -1,11 +1,12 @@
 // Metadata: brokers, topics and their partitions; makes topics that do not exist yet when it may.
+#include "wire/kafka/metadata.h"
+
 #include "broker/broker.h"
 #include "broker/errors.h"
 #include "broker/topic_name.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
-#include "wire/kafka/metadata.h"
 
 namespace imago::kafka {
 
@@ -16,22 +17,24 @@ public:
 
 protected:
     void run() override {
-        const bool may_create =
-            with().broker.settings.auto_create_topics() && (version() < 4 || asked().allow_auto_topic_creation);
+        const bool may_create = with().broker.settings.auto_create_topics() &&
+                                (version() < 4 || asked().allow_auto_topic_creation);
         std::vector<broker::new_topic> missing;
         if (may_create && asked().topics) {
             for (const auto& wanted : *asked().topics) {
-                if (!wanted.name || wanted.name->empty() || with().broker.topics.find(*wanted.name) != nullptr) continue;
+                if (!wanted.name || wanted.name->empty() ||
+                    with().broker.topics.find(*wanted.name) != nullptr)
+                    continue;
                 if (broker::topic_name_problem(*wanted.name)) continue;
                 missing.push_back({.name = std::string(*wanted.name)});
             }
         }
         if (missing.empty()) return build();
         with().broker.topic_work.create(std::move(missing), false, with().options.clock(),
-                            [this](std::vector<broker::topic_outcome> outcomes) {
-                                outcomes_ = std::move(outcomes);
-                                come_back();
-                            });
+                                        [this](std::vector<broker::topic_outcome> outcomes) {
+                                            outcomes_ = std::move(outcomes);
+                                            come_back();
+                                        });
     }
     void returned() override { build(); }
     void clear() override {
@@ -86,7 +89,8 @@ private:
         for (const broker::topic_outcome& outcome : outcomes_) {
             if (outcome.name != name || !outcome.error) continue;
             // Somebody else made it, and it is not visible yet: clients ask again.
-            if (outcome.error == broker::broker_errc::topic_already_exists) return kafka_error::leader_not_available;
+            if (outcome.error == broker::broker_errc::topic_already_exists)
+                return kafka_error::leader_not_available;
             return to_kafka(outcome.error, with().options.log);
         }
         return kafka_error::unknown_topic_or_partition;

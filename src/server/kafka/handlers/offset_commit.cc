@@ -1,10 +1,11 @@
 // OffsetCommit for consumers without membership: a consumer that assigns its partitions itself commits with
 // generation -1 and no member id.
+#include "wire/kafka/offset_commit.h"
+
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
-#include "wire/kafka/offset_commit.h"
 
 namespace imago::kafka {
 
@@ -32,14 +33,15 @@ protected:
                 told.partitions[p].error_code = code_of(error);
                 if (error != kafka_error::none) continue;
                 places_.push_back({reply().topics.size() - 1, p});
-                commits.push_back({found.topic, partition.partition_index, queue_offset{partition.committed_offset},
-                                   partition.committed_leader_epoch,
+                commits.push_back({found.topic, partition.partition_index,
+                                   queue_offset{partition.committed_offset}, partition.committed_leader_epoch,
                                    std::string(partition.committed_metadata.value_or(""))});
             }
         }
         if (commits.empty()) return respond_now();
-        with().broker.commits.commit(std::string(asked().group_id), std::move(commits), asked().retention_time_ms,
-                                     with().options.clock(), [this](std::vector<std::error_code> errors) {
+        with().broker.commits.commit(std::string(asked().group_id), std::move(commits),
+                                     asked().retention_time_ms, with().options.clock(),
+                                     [this](std::vector<std::error_code> errors) {
                                          errors_ = std::move(errors);
                                          come_back();
                                      });

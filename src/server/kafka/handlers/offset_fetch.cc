@@ -1,8 +1,9 @@
 // OffsetFetch: what a group has committed.
+#include "wire/kafka/offset_fetch.h"
+
 #include "broker/broker.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
-#include "wire/kafka/offset_fetch.h"
 
 namespace imago::kafka {
 
@@ -38,7 +39,8 @@ protected:
                 auto& known = told.topics.emplace_back();
                 known.name = topic.name;
                 known.topic_id = topic.topic_id;
-                const found_topic found = find_topic(with().broker.topics, version() >= 10, topic.topic_id, topic.name);
+                const found_topic found =
+                    find_topic(with().broker.topics, version() >= 10, topic.topic_id, topic.name);
                 for (const std::int32_t index : topic.partition_indexes) {
                     auto& partition = known.partitions.emplace_back();
                     tell(partition, group.group_id, found.topic, index);
@@ -78,7 +80,8 @@ private:
     }
 
     template <class Partition>
-    void tell(Partition& partition, std::string_view group, const broker::topic_ptr& topic, std::int32_t index) {
+    void tell(Partition& partition, std::string_view group, const broker::topic_ptr& topic,
+              std::int32_t index) {
         partition.partition_index = index;
         partition.committed_offset = -1;
         partition.metadata = "";

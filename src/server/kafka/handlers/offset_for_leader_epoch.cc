@@ -1,9 +1,10 @@
 // OffsetForLeaderEpoch: where the records of an epoch end.
+#include "wire/kafka/offset_for_leader_epoch.h"
+
 #include "broker/broker.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 #include "store/store.h"
-#include "wire/kafka/offset_for_leader_epoch.h"
 
 namespace imago::kafka {
 
@@ -28,7 +29,8 @@ protected:
                     end.error_code = code_of(kafka_error::unknown_topic_or_partition);
                     continue;
                 }
-                const kafka_error error = check_leader_epoch(partition.current_leader_epoch, leader_epoch_now);
+                const kafka_error error =
+                    check_leader_epoch(partition.current_leader_epoch, leader_epoch_now);
                 end.error_code = code_of(error);
                 if (error != kafka_error::none) continue;
                 // All records are of the one epoch; nothing is known of later ones.

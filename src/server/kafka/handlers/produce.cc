@@ -1,14 +1,16 @@
-// Produce: checks batches and hands all of a request to the store at once, so that one flush makes all its queues durable.
+// Produce: checks batches and hands all of a request to the store at once, so that one flush makes all its
+// queues durable.
 //
-// The batches stay where they were received: the store copies them into the log, and the frame lives until it has.
-// After a few requests nothing here allocates any more.
+// The batches stay where they were received: the store copies them into the log, and the frame lives until it
+// has. After a few requests nothing here allocates any more.
+#include "wire/kafka/produce.h"
+
 #include "base/batch_builder.h"
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 #include "store/store.h"
-#include "wire/kafka/produce.h"
 #include "wire/kafka/produced_batch.h"
 
 namespace imago::kafka {
@@ -40,8 +42,8 @@ private:
     wire::produce_response reply_;
     store::append_request append_;
     std::vector<store::append_batch> batches_;
-    std::vector<partition_told*> told_;               // for each of batches_
-    std::vector<std::vector<std::byte>> corrected_;   // batches that had to be changed
+    std::vector<partition_told*> told_;              // for each of batches_
+    std::vector<std::vector<std::byte>> corrected_;  // batches that had to be changed
     bool any_error_ = false;
 };
 
@@ -96,11 +98,13 @@ void produce::take_partition(const found_topic& found, const partition_asked& as
     const wire::produced_batch verdict = wire::check_produced(bytes, rules);
     if (verdict.error != kafka_error::none) {
         refuse(told, verdict.error, verdict.text);
-        for (const wire::record_fault& fault : verdict.faults) told.record_errors.push_back({fault.index, fault.text});
+        for (const wire::record_fault& fault : verdict.faults)
+            told.record_errors.push_back({fault.index, fault.text});
         return;
     }
     const batch_view batch(bytes);
-    if (batch.transactional()) return refuse(told, kafka_error::invalid_txn_state, "transactions are not supported");
+    if (batch.transactional())
+        return refuse(told, kafka_error::invalid_txn_state, "transactions are not supported");
     if (!settings.log_append_time && batch.max_timestamp() != verdict.max_timestamp) {
         // Lookups by time rely on it: as Kafka does, what the header says is made true.
         auto& copy = corrected_.emplace_back(bytes.begin(), bytes.end());
