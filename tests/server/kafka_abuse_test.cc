@@ -72,4 +72,15 @@ TEST_CASE("random, cut and changed frames harm nobody", "[kafka]") {
     CHECK(server.net->statistics().bytes_held == 0);
 }
 
+TEST_CASE("broken requests do not flood the log", "[kafka]") {
+    kafka_server server;
+    for (int i = 0; i < 300; ++i) {
+        peer client(server.port());
+        REQUIRE(client.send(peer::framed(std::string("\x03\xe7\0\0\0\0\0\1\xff\xff", 10))));
+        CHECK(client.receive() == "(closed)");
+    }
+    CHECK(server.lines_logged() >= 10);
+    CHECK(server.lines_logged() < 150);
+}
+
 }  // namespace imago::test

@@ -55,6 +55,11 @@ struct kafka_server {
         store.close();
     }
     [[nodiscard]] std::uint16_t port() const { return net->port(); }
+    /// Lines in the log so far.
+    [[nodiscard]] std::size_t lines_logged() {
+        const std::lock_guard lock(mutex);
+        return lines.size();
+    }
 
     std::atomic<unix_ms> now{1'700'000'000'000};
     broker::broker_tables tables;

@@ -22,14 +22,13 @@ void request::release() {
 const services& request::with() const { return home_.with(); }
 
 void request::log(std::string_view what) const {
-    if (!with().options.log) return;
     const wire::api_info* api = wire::find_api(header_.key);
     std::string line(link().peer());
     line += ": ";
     line += api != nullptr ? api->name : "request";
     line += " v" + std::to_string(header_.version) + ": ";
     line += what;
-    with().options.log(line);
+    home_.complain(line);
 }
 
 void request::malformed(std::error_code why) {

@@ -7,18 +7,19 @@ namespace imago::kafka {
 namespace {
 /// Requests kept for use again, for each kind that is asked for often.
 constexpr std::size_t kept_max = 128;
+constexpr std::size_t complaints_per_second_max = 10;
 
 class kafka_session final : public net::session {
 public:
     kafka_session(worker& home, net::connection& link) : home_(home), link_(link) {}
     net::exchange* accept(byte_view frame) override {
         request* made = home_.request_for(frame);
-        if (made == nullptr && home_.with().options.log) {
+        if (made == nullptr) {
             const auto key = frame.size() >= 2 ? load_be<std::int16_t>(frame.data()) : std::int16_t{-1};
             const auto version =
                 frame.size() >= 4 ? load_be<std::int16_t>(frame.data() + 2) : std::int16_t{-1};
-            home_.with().options.log(std::string(link_.peer()) + ": closing: no handler for API key " +
-                                     std::to_string(key) + " version " + std::to_string(version));
+            home_.complain(std::string(link_.peer()) + ": closing: no handler for API key " +
+                           std::to_string(key) + " version " + std::to_string(version));
         }
         return made;
     }
@@ -64,6 +65,25 @@ void worker::recycle(request& used) {
     std::unique_ptr<request> owned(&used);
     auto& free = free_[used.kind()];
     if (handlers()[used.kind()].often && free.size() < kept_max) free.push_back(std::move(owned));
+}
+
+void worker::complain(std::string_view line) {
+    const auto& log = services_.options.log;
+    if (!log) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - complaints_since_ >= std::chrono::seconds(1)) {
+        if (complaints_kept_back_ > 0) {
+            log("kept back " + std::to_string(complaints_kept_back_) + " more lines about clients' requests");
+        }
+        complaints_since_ = now;
+        complaints_ = complaints_kept_back_ = 0;
+    }
+    if (complaints_ < complaints_per_second_max) {
+        ++complaints_;
+        log(line);
+    } else {
+        ++complaints_kept_back_;
+    }
 }
 
 }  // namespace imago::kafka

@@ -6,7 +6,9 @@
 #include "server/net/session.h"
 #include "store/store.h"
 
+#include <chrono>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace imago::kafka {
@@ -26,6 +28,8 @@ public:
     /// The request for this frame; null if there is no such API or version.
     [[nodiscard]] request* request_for(byte_view frame);
     void recycle(request& request);
+    /// A line about what a client did wrong. Only so many in a second: nobody may fill the operator's disk.
+    void complain(std::string_view line);
 
 private:
     worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader);
@@ -34,6 +38,9 @@ private:
     net::event_loop& loop_;
     std::unique_ptr<store::reader> reader_;
     net::task reap_;
+    std::chrono::steady_clock::time_point complaints_since_{};
+    std::size_t complaints_ = 0;
+    std::size_t complaints_kept_back_ = 0;
     std::vector<std::vector<std::unique_ptr<request>>> free_;  // by kind
 };
 
