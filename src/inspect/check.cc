@@ -210,7 +210,9 @@ private:
     void check_index() {
         std::map<std::uint32_t, const checkpoint_queue*> known;
         if (into_.checkpoints.newest)
-            for (const checkpoint_queue& each : into_.checkpoints.newest->queues) known[each.queue] = &each;
+            for (const checkpoint_queue& each : into_.checkpoints.newest->queues)
+                // The log may have removed a queue since: then its file goes too, whenever there is time for it.
+                if (!into_.queues[each.queue].removed) known[each.queue] = &each;
         for (int low = 0; low < 256; ++low) {
             const std::string directory = fmt::format("{}/index/{:02x}", from_.path(), low);
             const auto names = from_.disk().list(directory);
