@@ -247,6 +247,9 @@ private:
             const bool counts = vouched != nullptr && number >= vouched->first_block &&
                                 number < vouched->first_block + vouched->mark_positions.size();
             if (!counts) continue;
+            // The log may have moved the queue's start since: then what lies below is given back, whenever there is time.
+            const auto start = starts_.find(queue);
+            if (start != starts_.end() && vouched->block_ends[number - vouched->first_block] <= start->second) continue;
             ++into_.index_blocks;
             const std::string place = fmt::format("index of queue {}, block {}", queue, number);
             const auto got = from_.disk().read_at(**file, number * index_block_size, bytes);

@@ -89,12 +89,17 @@ bool read_queue(cursor& in, checkpoint_queue& queue) {
     queue.end = in.take<std::int64_t>();
     queue.first_block = in.take<std::uint64_t>();
     queue.bytes_total = in.take<std::uint64_t>();
-    static_cast<void>(in.take<std::int64_t>());  // tail_first
+    const std::int64_t tail_first = in.take<std::int64_t>();
     const std::uint32_t marks = in.take<std::uint32_t>();
     const std::uint32_t tail = in.take<std::uint32_t>();
     if (!in.ok() || marks > in.left() / 32 || tail > in.left() / 40) return false;
-    for (std::uint32_t i = 0; i < marks; ++i)
-        queue.mark_positions.push_back(load_le<std::uint64_t>(in.skip(32).data() + 8));
+    for (std::uint32_t i = 0; i < marks; ++i) {
+        const byte_view mark = in.skip(32);
+        // A block ends where the next one begins, the last one where the tail does.
+        if (i > 0) queue.block_ends.push_back(load_le<std::int64_t>(mark.data()));
+        queue.mark_positions.push_back(load_le<std::uint64_t>(mark.data() + 8));
+    }
+    if (marks > 0) queue.block_ends.push_back(tail_first);
     if (tail > in.left() / 40) return false;
     for (std::uint32_t i = 0; i < tail; ++i) queue.tail.push_back(decode_index_entry(in.skip(40).data()));
     return in.ok();

@@ -17,6 +17,7 @@ struct checkpoint_queue {
     std::uint64_t first_block = 0;
     std::uint64_t bytes_total = 0;
     std::vector<std::uint64_t> mark_positions;  ///< one for each block in the index file, from first_block on
+    std::vector<std::int64_t> block_ends;       ///< the same: the offset behind it
     std::vector<index_entry> tail;
 };
 
