@@ -7,7 +7,6 @@ build_packages=(g++ cmake ninja-build pkg-config ca-certificates
 client_packages=(kcat node:nodejs npm:npm)
 check_packages=(git ccache catch2 python3 python3-venv librdkafka-dev mvn:maven javac:default-jdk-headless
     clang-14 libclang-rt-14-dev curl)
-long_packages=(clang-tidy-16 clang-format-16)
 
 # missing PACKAGE...: those that are not installed, one a line.
 missing() {
