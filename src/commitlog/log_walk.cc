@@ -30,7 +30,7 @@ public:
     std::optional<frame_header> header_at(log_position position) {
         if (!window_) return std::nullopt;
         auto header = decode_header(window_->view(position, frame_header_size));
-        if (!header || header->position != position || header->salt != segment_->salt_at(position) ||
+        if (!header || header->position != position || header->salt != segment_->salt_at(position) || segment_->in_gap(position) ||
             position.value + header->advance > segment_->end().value) {
             return std::nullopt;
         }
@@ -60,7 +60,7 @@ public:
                 if (magic == trailer_magic && known != nullptr) {
                     const byte_view bytes = window_->view(at + i, frame_trailer_size);
                     const auto identity = decode_trailer(bytes, segment_->salt_at(at + i));
-                    if (identity && identity->position >= segment_->base()) known->push_back(*identity);
+                    if (identity && identity->position >= segment_->base() && !segment_->in_gap(identity->position)) known->push_back(*identity);
                     break;
                 }
             }

@@ -29,6 +29,12 @@ std::uint64_t segment::salt_at(log_position position) const {
     return salt;
 }
 
+bool segment::in_gap(log_position position) const {
+    return std::any_of(entry_.spans.begin(), entry_.spans.end(), [&](const salt_span& span) {
+        return span.after <= position && position < span.start;
+    });
+}
+
 void segment::reserve(std::uint64_t offset) {
     reserved_.store(offset, std::memory_order_seq_cst);
     // A claimed piece that starts below our new bound is being filled right now: at most one piece, under a millisecond.

@@ -46,6 +46,9 @@ public:
     /// The salt of frames at `position`.
     [[nodiscard]] std::uint64_t salt_at(log_position position) const;
 
+    /// True behind the end of frames that a cut left: nothing there counts, whatever it looks like.
+    [[nodiscard]] bool in_gap(log_position position) const;
+
     /// The writer says that it will write up to `offset` from now on, and waits out the zero-filler if it is there.
     void reserve(std::uint64_t offset);
     /// The file is new: its space is to be filled with zeros ahead of the writer.

@@ -50,6 +50,10 @@ TEST_CASE("a cut gives what follows another salt", "[commitlog]") {
     CHECK(*at == log_position{8704});
     CHECK((*set)->active()->salt_at({8200}) == before);
     CHECK((*set)->active()->salt_at({8704}) != before);
+    CHECK_FALSE((*set)->active()->in_gap({8199}));
+    CHECK((*set)->active()->in_gap({8200}));
+    CHECK((*set)->active()->in_gap({8703}));
+    CHECK_FALSE((*set)->active()->in_gap({8704}));
     // A second cut before any frame was written keeps the gap of the first.
     REQUIRE((*set)->cut({8704}));
     CHECK((*set)->active()->entry().spans.back().after == log_position{8200});
