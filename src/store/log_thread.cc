@@ -163,20 +163,10 @@ bool log_thread::step() {
     if (closing_.load(std::memory_order_relaxed) && batch_cursor_ == 0) refuse_all(store_errc::closing);
     if (appends_.front() != nullptr || changes_.front() != nullptr || rewrite_.load(std::memory_order_relaxed)) lay_out();
     if (!writer_.writing() && writer_.building()) {
-        std::swap(building_, writing_);
-        building_.clear();
-        writer_busy_.store(true, std::memory_order_seq_cst);
-        (void)writer_.submit();
-        ring_->flush();
+        start_write();
         worked = true;
         // The next group is laid out while this one is written.
         if (appends_.front() != nullptr || changes_.front() != nullptr) lay_out();
-        const auto& active = *parts_.segments->active();
-        const bool quarter_used = (writer_.end().value - active.base().value) * 4 > active.bytes();
-        if (quarter_used && !parts_.segments->has_next() && poked_at_ != active.base()) {
-            poked_at_ = active.base();
-            poke_maintenance(want_segment);
-        }
     }
     return worked;
 }
@@ -385,6 +375,20 @@ bool log_thread::lay_out_rewrite() {
     return true;
 }
 
+void log_thread::start_write() {
+    std::swap(building_, writing_);
+    building_.clear();
+    writer_busy_.store(true, std::memory_order_seq_cst);
+    (void)writer_.submit();
+    ring_->flush();
+    const auto& active = *parts_.segments->active();
+    const bool quarter_used = (writer_.end().value - active.base().value) * 4 > active.bytes();
+    if (quarter_used && !parts_.segments->has_next() && poked_at_ != active.base()) {
+        poked_at_ = active.base();
+        poke_maintenance(want_segment);
+    }
+}
+
 void log_thread::on_written(std::error_code error) {
     writer_busy_.store(false, std::memory_order_seq_cst);
     ring_progress_ = true;
@@ -394,26 +398,31 @@ void log_thread::on_written(std::error_code error) {
         return;
     }
     add(groups_, 1);
+    const log_position durable = writer_.durable();
     const std::uint64_t before = published_.load(std::memory_order_relaxed);
-    add(log_bytes_, writer_.durable().value - before);
-    bytes_since_stamp_ += writer_.durable().value - before;
+    add(log_bytes_, durable.value - before);
+    bytes_since_stamp_ += durable.value - before;
+    std::swap(written_, writing_);
+    // With a full group waiting the disk need not wait for us to publish this one. A group with room left takes what has
+    // come meanwhile first; and where flush() does the writing itself, the answers would wait for it.
+    if (appends_.front() != nullptr && writer_.building() && parts_.disk.kind() != io::backend::posix) start_write();
 
     parts_.usage.begin_group();
-    const auto segment = writing_.empty() || writing_.front().no_frame ? nullptr : parts_.segments->find(writing_.front().entry.position);
-    for (const pending& frame : writing_) {
+    const auto segment = written_.empty() || written_.front().no_frame ? nullptr : parts_.segments->find(written_.front().entry.position);
+    for (const pending& frame : written_) {
         if (frame.no_frame) continue;
         const log_position base = segment ? segment->base() : parts_.segments->find(frame.entry.position)->base();
         parts_.usage.add(base, {frame.queue, frame.entry.end(), frame.entry.max_timestamp, frame.entry.size});
     }
     parts_.usage.finish_group();
 
-    for (pending& frame : writing_) {
+    for (pending& frame : written_) {
         // The queue may have been removed while its last batch was on its way.
         if (!frame.no_frame && slot_of(frame.queue).exists) (void)parts_.index->publish(frame.queue, frame.entry);
         if (frame.change != nullptr) apply(*frame.change);
     }
-    published_.store(writer_.durable().value, std::memory_order_release);
-    for (pending& frame : writing_) {
+    published_.store(durable.value, std::memory_order_release);
+    for (pending& frame : written_) {
         if (frame.batch != nullptr) complete(*frame.request, *frame.batch, {});
         if (frame.change != nullptr) {
             changes_under_way_ -= 1;
@@ -421,7 +430,7 @@ void log_thread::on_written(std::error_code error) {
             frame.change->done(*frame.change);
         }
     }
-    writing_.clear();
+    written_.clear();
     if (changes_under_way_ == 0 && changes_.front() == nullptr) rewrites_.clear();
 }
 

@@ -99,6 +99,7 @@ private:
     [[nodiscard]] bool lay_out(change_request& request);
     [[nodiscard]] bool lay_out_rewrite();
     void append_frame(queue_id queue, byte_view bytes, std::uint64_t hash, bool log_append_time, pending&& waiting);
+    void start_write();
     void on_written(std::error_code error);
     void apply(change_request& request);
     void apply(const table_change& change);
@@ -128,6 +129,7 @@ private:
     std::vector<queue_slot> slots_;  ///< by queue id: offsets assigned, also those not durable yet
     std::vector<pending> building_;
     std::vector<pending> writing_;
+    std::vector<pending> written_;  ///< durable, being published
     std::vector<std::unique_ptr<change_request>> rewrites_;  ///< changes of our own
     std::size_t changes_under_way_ = 0;
     std::vector<std::byte> scratch_;
