@@ -40,6 +40,9 @@ constexpr std::string_view usage =
     "  --log-mib N    size of the log (2048)           --limit-mib N size of the limit's file (256)\n"
     "  --json\n";
 
+/// Small, so that its memory is soon in place: it is filled before the clock starts.
+constexpr std::size_t cache_bytes = 32 << 20;
+
 struct arguments {
     std::string folder;
     std::size_t message = 1024, records = 16, queues = 1000, batches = 16, threads = 1, window = 0;
@@ -181,6 +184,7 @@ result<outcome> measure_store(io::disk& disk, const std::string& folder, const a
     store::store_options options;
     options.directory = folder;
     options.group_bytes_max = given.group;
+    options.cache_bytes = cache_bytes;
     const std::uint64_t log_bytes = given.log_mib << 20;
     options.segment_bytes = std::min<std::uint64_t>(256ULL << 20, round_up(log_bytes / 4, 1 << 20));
     IMAGO_CHECK(set_up_log(disk, folder, given, options.segment_bytes));
@@ -215,22 +219,25 @@ result<outcome> measure_store(io::disk& disk, const std::string& folder, const a
     outcome found;
     rusage before{};
     rusage after{};
+    std::vector<std::thread> threads;
+    for (auto& each : producers) threads.emplace_back([&] { each->run(stop); });
+    const std::uint64_t warm = std::min<std::uint64_t>(cache_bytes, log_bytes / 8);
+    while (opened->statistics().end.value < warm && !opened->statistics().failed)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const auto used_before = opened->statistics();
     ::getrusage(RUSAGE_SELF, &before);
     const auto start = clock_type::now();
-    std::vector<std::thread> threads;
-    for (auto& each : producers) threads.emplace_back([&] { each->run(stop); });
     // One measurement may not outgrow the recycled segments.
     const auto end = start + std::chrono::duration_cast<clock_type::duration>(std::chrono::duration<double>(given.seconds));
     while (clock_type::now() < end) {
         std::this_thread::sleep_for(std::min<clock_type::duration>(end - clock_type::now(), std::chrono::milliseconds(2)));
         if (opened->statistics().end.value + 2 * options.segment_bytes > log_bytes && !given.fresh) break;
     }
-    stop = true;
-    for (auto& each : threads) each.join();
+    found.used = opened->statistics();
     found.seconds = std::chrono::duration<double>(clock_type::now() - start).count();
     ::getrusage(RUSAGE_SELF, &after);
-    found.used = opened->statistics();
+    stop = true;
+    for (auto& each : threads) each.join();
     found.used.groups -= used_before.groups;
     found.used.log_bytes -= used_before.log_bytes;
     found.used.batch_bytes -= used_before.batch_bytes;
@@ -327,7 +334,8 @@ result<> run(const arguments& given) {
 
     double load[1] = {0};
     (void)::getloadavg(load, 1);
-    const double messages = static_cast<double>(all.requests * given.batches * given.records);
+    const double messages = static_cast<double>(all.used.batch_bytes) / static_cast<double>(batch.size()) *
+                            static_cast<double>(given.records);
     const auto range = std::minmax_element(ratios.begin(), ratios.end());
     const double overhead = static_cast<double>(all.used.log_bytes) / static_cast<double>(all.used.batch_bytes) - 1;
     const double group = static_cast<double>(all.used.log_bytes) / static_cast<double>(std::max<std::uint64_t>(all.used.groups, 1));
