@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,9 @@ inline store_options small_options() {
 /// A table of strings.
 struct map_table final : table {
     std::map<std::string, std::string> state;
+    mutable std::mutex mutex;  ///< a dump runs beside changes
     void apply(byte_view key, byte_view value, bool removed) override {
+        const std::lock_guard lock(mutex);
         if (removed) {
             state.erase(std::string(as_text(key)));
         } else {
@@ -61,6 +64,7 @@ struct map_table final : table {
         }
     }
     void dump(const std::function<void(byte_view, byte_view)>& out) const override {
+        const std::lock_guard lock(mutex);
         for (const auto& [key, value] : state) out(as_bytes(key), as_bytes(value));
     }
 };

@@ -14,6 +14,7 @@ import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.protocol.*;
 import org.apache.kafka.common.protocol.types.*;
 import org.apache.kafka.common.record.*;
+import org.apache.kafka.common.record.internal.*;  // since 4.3
 
 public class MessageCheck {
     static int wrong = 0;
