@@ -102,7 +102,7 @@ public class MessageCheck {
         int count = 0;
         for (RecordBatch batch : MemoryRecords.readableRecords(ByteBuffer.wrap(bytes)).batches()) {
             batch.ensureValid();
-            for (org.apache.kafka.common.record.Record record : batch) {
+            for (org.apache.kafka.common.record.internal.Record record : batch) {
                 String value = StandardCharsets.UTF_8.decode(record.value()).toString();
                 Header[] headers = record.headers();
                 boolean good = value.equals("value " + count + "x".repeat(200)) && record.hasKey() == (count % 3 != 0)
