@@ -113,7 +113,6 @@ bool log_writer::submit() {
     if (padded > active.data_end().value || roll_after_) padded = round_up(group_end_.value, active.write_unit());
     close_frame(roll_after_ ? active.end().value : padded);
     std::memset(slab_->at(group_end_), 0, padded - group_end_.value);
-    slab_->used = {log_position{padded} - slab_->base};
     size = padded - group_start_.value;
 
     writing_segment_ = segments_.active();

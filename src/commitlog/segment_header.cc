@@ -36,12 +36,4 @@ result<segment_entry> read_segment_header(byte_view from) {
     return entry;
 }
 
-result<> check_segment_header(byte_view from, const segment_entry& entry) {
-    IMAGO_TRY(const segment_entry read, read_segment_header(from));
-    if (read.base != entry.base || read.bytes != entry.bytes || read.spans.front() != entry.spans.front()) {
-        return fail(commitlog_errc::bad_segment);
-    }
-    return {};
-}
-
 }  // namespace imago::commitlog

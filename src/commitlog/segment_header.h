@@ -14,7 +14,5 @@ inline constexpr std::uint64_t frame_room_min = 4096;
 void encode_segment_header(byte_span to, const segment_entry& entry);
 /// What a header describes; bad_segment if it is none.
 [[nodiscard]] result<segment_entry> read_segment_header(byte_view from);
-/// bad_segment unless the header describes `entry` (its base, size and first salt).
-[[nodiscard]] result<> check_segment_header(byte_view from, const segment_entry& entry);
 
 }  // namespace imago::commitlog

@@ -17,7 +17,6 @@ namespace imago::commitlog {
 struct slab {
     log_position base;
     std::size_t capacity = 0;
-    std::size_t used = 0;  ///< log thread only
     aligned_bytes bytes;
 
     [[nodiscard]] std::byte* at(log_position position) const { return bytes.get() + (position - base); }

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/batch_builder.h"
 #include "base/check.h"
-#include "base/checksum.h"
 #include "base/record_batch.h"
 
 namespace imago::store {
@@ -27,14 +27,6 @@ constexpr std::size_t rewrite_bytes = 256 * 1024;
 
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);  // one writer
-}
-
-/// message.timestamp.type=LogAppendTime: the time goes into the batch, so its CRC is taken anew.
-void set_log_append_time(byte_span batch, unix_ms now) {
-    std::byte* at = batch.data();
-    store_be<std::int16_t>(at + 21, static_cast<std::int16_t>(load_be<std::int16_t>(at + 21) | 8));
-    store_be<std::int64_t>(at + 35, now);
-    store_be<std::uint32_t>(at + 17, crc32c(batch.subspan(batch_crc_start)));
 }
 
 }  // namespace
