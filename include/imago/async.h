@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "imago/errors.h"
+#include "imago/group.h"
 #include "imago/message.h"
 #include "imago/options.h"
 #include "imago/result.h"
@@ -106,7 +107,7 @@ private:
     std::shared_ptr<impl> impl_;
 };
 
-/// Topics, their configuration and their offsets.
+/// Topics, their configuration and their offsets; groups and how far they have read.
 class admin {
 public:
     admin(asio::any_io_executor where, client_options options);
@@ -135,6 +136,25 @@ public:
     /// Removes the records before the offset of each; found_offset::offset is where the partition starts now.
     [[nodiscard]] asio::awaitable<result<std::vector<found_offset>>> delete_records(
         std::map<topic_partition, std::int64_t> before);
+
+    /// The groups of all servers, by name.
+    [[nodiscard]] asio::awaitable<result<std::vector<group_listing>>> list_groups(group_filter which);
+    /// One for each of `groups`, in their order, classic or consumer; group_id_not_found stands in its error.
+    [[nodiscard]] asio::awaitable<result<std::vector<group_description>>> describe_groups(
+        std::vector<std::string> groups);
+    /// Groups with members are refused (non_empty_group). One outcome for each, in their order.
+    [[nodiscard]] asio::awaitable<result<std::vector<named_outcome>>> delete_groups(std::vector<std::string> groups);
+    /// All that each group has committed. A group that does not exist has committed nothing.
+    [[nodiscard]] asio::awaitable<result<std::vector<group_offsets>>> list_group_offsets(
+        std::vector<std::string> groups);
+    /// Commits for a group without being its member, which only works while it has none (else unknown_member_id);
+    /// a group that does not exist is made. One outcome for each partition.
+    [[nodiscard]] asio::awaitable<result<std::vector<group_offset>>> alter_group_offsets(
+        std::string group, std::map<topic_partition, std::int64_t> offsets);
+    /// Forgets what a group has committed in these partitions; refused (group_subscribed_to_topic) while members read
+    /// the topic. One outcome for each partition.
+    [[nodiscard]] asio::awaitable<result<std::vector<group_offset>>> delete_group_offsets(
+        std::string group, std::vector<topic_partition> where);
 
     [[nodiscard]] asio::awaitable<void> close();
 
