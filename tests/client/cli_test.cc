@@ -4,6 +4,7 @@
 #include "client/cli/consume_start.h"
 #include "client/cli/escapes.h"
 #include "client/cli/format.h"
+#include "client/cli/partition_list.h"
 #include "client/cli/progress.h"
 #include "client/cli/splitter.h"
 #include "client/cli/terminal.h"
@@ -146,4 +147,36 @@ TEST_CASE("numbers are grouped and sizes rounded for people", "[client]") {
     CHECK(with_commas(1234567) == "1,234,567");
     CHECK(byte_text(999) == "999 B");
     CHECK(byte_text(1234567) == "1.2 MB");
+}
+
+TEST_CASE("a time is milliseconds, or ISO 8601 with a zone or without", "[client]") {
+    CHECK(parse_time("1700000000000") == 1700000000000);
+    CHECK(parse_time("2023-11-14T22:13:20Z") == 1700000000000);
+    CHECK(parse_time("2023-11-14T22:13:20.125Z") == 1700000000125);
+    CHECK(parse_time("2023-11-14T22:13:20.1Z") == 1700000000100);
+    CHECK(parse_time("2023-11-14T23:13:20+01:00") == 1700000000000);
+    CHECK(parse_time("2023-11-14T17:43:20-0430") == 1700000000000);
+    CHECK(parse_time("2023-11-14 22:13Z") == 1699999980000);
+    CHECK(parse_time("2023-11-14Z") == 1699920000000);
+    CHECK(parse_time("2023-11-14"));
+    for (const char* wrong : {"", "soon", "2023-11-14T", "2023-11-14T22:13:20.Z", "2023-11-14T22:13.5Z", "2023-13-14",
+                              "2023-11-14T22:13:20+1", "2023-11-14T22:13:20+15:00", "-5", "2023-11-14T22:13:20Zx"})
+        CHECK_FALSE(parse_time(wrong));
+}
+
+TEST_CASE("a topic can be typed with its partitions", "[client]") {
+    using list = std::vector<std::int32_t>;
+    CHECK(partition_list::parse("events")->topic == "events");
+    CHECK(partition_list::parse("events")->partitions.empty());
+    CHECK(partition_list::parse("events:3")->partitions == list{3});
+    CHECK(partition_list::parse("events:9,0-2,1,5-5")->partitions == list{0, 1, 2, 5, 9});
+    for (const char* wrong : {"", ":1", "events:", "events:x", "events:1,", "events:3-1", "events:-1", "events:0-2147483647"})
+        CHECK_FALSE(partition_list::parse(wrong));
+}
+
+TEST_CASE("a bar that counts things fits its line", "[client]") {
+    CHECK(progress_bar::count_line(250, 1000, "partitions", 2, 79) ==
+          "[==========                              ]  25%  250 of 1,000 partitions  6 s left");
+    for (int width = 0; width < 100; ++width)
+        CHECK(progress_bar::count_line(1, 3, "topics", 1, width).size() <= static_cast<std::size_t>(width));
 }

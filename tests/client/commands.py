@@ -9,37 +9,11 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-IMAGO = sys.argv[1]
-FOLDER = tempfile.mkdtemp(prefix="imago-commands-")
-checks = 0
-
-
-def check(what, holds, detail=""):
-    global checks
-    checks += 1
-    if not holds:
-        sys.exit(f"FAILED: {what} {detail}")
-
-
-def imago(*args, given=b"", code=0):
-    done = subprocess.run([IMAGO, *args], input=given, capture_output=True, timeout=120)
-    check(f"imago {' '.join(args)} exits with {code}", done.returncode == code, f"not {done.returncode}: {done.stderr.decode()}")
-    return done.stdout if code == 0 else done.stderr
-
-
-def start_server():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    server = subprocess.Popen([IMAGO, "serve", "--data-dir", FOLDER + "/data", "--kafka", address], stdout=subprocess.PIPE)
-    check("the server says that it serves", b"serving kafka" in server.stdout.readline())
-    return server, address
+from command_line import FOLDER, IMAGO, check, imago, start_server
 
 
 def run(topic):
@@ -132,6 +106,5 @@ try:
         told = subprocess.run([IMAGO, "log", "check", FOLDER + "/data"], capture_output=True, timeout=60)
         check("log check names the queue that was hit", told.returncode == 1 and
               f"queue {kept[0]['queue']}, offsets {kept[0]['base']} to".encode() in told.stdout, told.stdout.decode())
-    print(f"{checks} checks passed")
 finally:
     shutil.rmtree(FOLDER, ignore_errors=True)

@@ -6,6 +6,7 @@ namespace imago::client::cli {
 
 void add_client_commands(CLI::App& app, action& chosen) {
     add_topic_commands(app, chosen);
+    add_group_commands(app, chosen);
     add_produce_command(app, chosen);
     add_consume_command(app, chosen);
 }

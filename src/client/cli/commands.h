@@ -1,4 +1,4 @@
-// The commands of the `imago` binary that speak to a server: topic, produce, consume.
+// The commands of the `imago` binary that speak to a server: topic, group, produce, consume.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@ void add_client_commands(CLI::App& app, action& chosen);
 
 // One function a command; add_client_commands() calls them.
 void add_topic_commands(CLI::App& app, action& chosen);
+void add_group_commands(CLI::App& app, action& chosen);
 void add_produce_command(CLI::App& app, action& chosen);
 void add_consume_command(CLI::App& app, action& chosen);
 

@@ -38,6 +38,14 @@ std::string advice_for(std::error_code error) {
     if (error == client_errc::connection_lost) return "The server closed the connection; its log may say why.";
     if (error == kafka_errc::invalid_config)
         return "`imago topic describe NAME --all` lists the configuration keys that the server knows.";
+    if (error == kafka_errc::group_id_not_found) return "See what there is with `imago group list`.";
+    if (error == kafka_errc::non_empty_group)
+        return "Stop its consumers first; `imago group describe GROUP --members` shows them.";
+    if (error == kafka_errc::group_subscribed_to_topic)
+        return "The group's consumers read that topic; stop them first.";
+    if (error == kafka_errc::coordinator_not_available || error == kafka_errc::coordinator_load_in_progress)
+        return "The server is not ready for groups yet; try again in a moment.";
+    if (error == client_errc::no_common_version) return "The server is too old for this command, or does not know groups.";
     if (error == kafka_errc::invalid_partitions) return "Partitions can be added, never taken away.";
     return {};
 }
