@@ -6,6 +6,7 @@
 // its send to its answer. The server's processor time is taken from /proc. bench/loopback.sh starts the server and runs the
 // usual cells between two measurements of the disk.
 #include "histogram.h"
+#include "process.h"
 
 #include "base/batch_builder.h"
 #include "wire/kafka/produce.h"
@@ -104,18 +105,6 @@ std::vector<std::vector<std::byte>> make_requests(const arguments& given, byte_v
     return frames;
 }
 
-/// User and system time of a process, in seconds.
-double processor_time(long pid) {
-    if (pid == 0) return 0;
-    std::FILE* file = std::fopen(fmt::format("/proc/{}/stat", pid).c_str(), "r");
-    if (file == nullptr) give_up(fmt::format("no process {}", pid));
-    unsigned long user = 0, system = 0;
-    const int read = std::fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-    std::fclose(file);
-    if (read != 2) give_up("cannot read the server's times");
-    return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
 void check_answer(byte_view frame, std::int32_t& correlation) {
     wire::kafka::reader in(frame);
     const auto id = wire::kafka::decode_response_header(in, 0, 9);
@@ -209,9 +198,9 @@ int main(int count, char** words) {
         return std::chrono::duration<double>(clock_type::now() - start).count();
     };
     (void)run(given.seconds / 6, false);  // memory and caches come into place
-    const double before = processor_time(given.pid);
+    const double before = given.pid == 0 ? 0 : bench::processor_time(given.pid);
     const double seconds = run(given.seconds, true);
-    const double used = processor_time(given.pid) - before;
+    const double used = given.pid == 0 ? 0 : bench::processor_time(given.pid) - before;
 
     const double messages = static_cast<double>(answered * given.batches * given.records);
     const auto microseconds = [&](double share) { return static_cast<double>(times.quantile(share)) / 1e3; };
