@@ -8,7 +8,7 @@
 // frame headers and padding. A request's time is from append() to done(). Segments are `recycled` (written before, as in
 // a log whose oldest part expires) or `fresh` (a log's first pass: allocated and zero-filled by the store itself).
 #include "disk_limit.h"
-#include "histogram.h"
+#include "client/bench/histogram.h"
 
 #include "base/batch_builder.h"
 #include "store/store.h"

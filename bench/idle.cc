@@ -7,8 +7,8 @@
 //
 // With --wakeups N it fails if the server's threads woke up more than N times a second while nothing happened: a count that
 // says whether anything polls, on any machine.
-#include "histogram.h"
-#include "process.h"
+#include "client/bench/histogram.h"
+#include "client/bench/process.h"
 
 #include "base/batch_builder.h"
 #include "wire/kafka/consumer_group_heartbeat.h"

@@ -10,11 +10,11 @@ server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$folder/loopback-data"' EXIT
 for _ in $(seq 100); do grep -q "serving kafka on" "$folder/loopback.log" && break; sleep 0.1; done
 
-cell() { # QUEUES, then options of the program
+cell() { # QUEUES, then options of `imago bench produce`
     local queues=$1
     shift
-    "$build/imago" topic create "q$queues" --brokers "127.0.0.1:$port" --partitions "$queues" >/dev/null 2>&1 || true
-    "$build/loopback" "127.0.0.1:$port" "q$queues" --queues "$queues" --pid "$server" --seconds "$seconds" "$@"
+    "$build/imago" bench produce -b "127.0.0.1:$port" -t "q$queues" --queues "$queues" --pid "$server" --seconds "$seconds" \
+        --warm-up "$(awk "BEGIN { print $seconds / 6 }")" "$@"
 }
 
 echo "load: $(cut -d' ' -f1-3 /proc/loadavg)"

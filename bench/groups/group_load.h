@@ -3,7 +3,7 @@
 
 #include "client/connection.h"
 #include "client/event.h"
-#include "histogram.h"
+#include "client/bench/histogram.h"
 
 #include <asio/io_context.hpp>
 

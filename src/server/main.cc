@@ -1,4 +1,5 @@
 // The one binary: finds out what is asked for and hands over.
+#include "client/bench/command.h"
 #include "client/cli/commands.h"
 #include "inspect/cli.h"
 #include "server/config/keys.h"
@@ -126,6 +127,7 @@ int main(int argc, char** argv) {
     add_serve_command(app, chosen, serve_flags);
     add_config_commands(app, chosen, check_flags, show_flags, format);
     imago::client::cli::add_client_commands(app, chosen);
+    imago::bench::add_bench_commands(app, chosen);
     imago::inspect::add_log_commands(app, chosen);
     try {
         app.parse(argc, argv);

@@ -12,9 +12,9 @@ namespace imago::bench {
 
 class histogram {
 public:
-    void record(std::uint64_t nanoseconds) {
-        ++counts_[bucket_of(std::min(nanoseconds, largest))];
-        ++count_;
+    void record(std::uint64_t nanoseconds, std::uint64_t times = 1) {
+        counts_[bucket_of(std::min(nanoseconds, largest))] += times;
+        count_ += times;
         max_ = std::max(max_, nanoseconds);
     }
     void merge(const histogram& other) {
