@@ -339,24 +339,6 @@ TEST_CASE("the first batch comes even if it is larger than every limit, and othe
     CHECK(bases(got.responses[0].partitions.at(1).records.view()).size() == 2);
 }
 
-TEST_CASE("fetch sessions are declined: id 0 for a new one, an error for an old one", "[kafka]") {
-    kafka_server server;
-    kafka_client client(server);
-    client.create_topic("t", 1);
-    produce_one(client, "t", 0, make_batch({"one"}, start_time));
-    auto request = fetch_of("t", {{0, 0}});
-    request.session_epoch = 0;
-    auto got = client.call<wire::fetch_response>(11, request);
-    CHECK(got.error_code == 0);
-    CHECK(got.session_id == 0);
-    CHECK(bases(got.responses.at(0).partitions.at(0).records.view()).size() == 1);
-    request.session_id = 77;
-    request.session_epoch = 3;
-    got = client.call<wire::fetch_response>(11, request);
-    CHECK(got.error_code == code(kafka_error::fetch_session_id_not_found));
-    CHECK(got.responses.empty());
-}
-
 TEST_CASE("read_committed gets an empty list of aborted transactions, read_uncommitted none", "[kafka]") {
     kafka_server server;
     kafka_client client(server);

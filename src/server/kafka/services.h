@@ -26,6 +26,7 @@ struct kafka_options {
     std::int32_t topic_partitions_listed_max = 2000;  ///< of one answer to DescribeTopicPartitions
     std::size_t fetch_bytes_max = 55 << 20;           ///< of one answer
     std::int32_t fetch_wait_ms_max = 300'000;
+    std::size_t fetch_session_places_max = 500'000;   ///< queues in the fetch sessions of one network thread
 
     std::function<std::int64_t()> clock;        ///< wall time in milliseconds
     std::function<void(std::string_view)> log;  ///< one line for the operator; any thread

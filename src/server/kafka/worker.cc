@@ -1,5 +1,7 @@
 #include "server/kafka/worker.h"
 
+#include "broker/broker.h"
+#include "server/kafka/fetch_session.h"
 #include "server/kafka/handlers.h"
 
 namespace imago::kafka {
@@ -12,6 +14,7 @@ constexpr std::size_t complaints_per_second_max = 10;
 class kafka_session final : public net::session {
 public:
     kafka_session(worker& home, net::connection& link) : home_(home), link_(link) {}
+    ~kafka_session() override { home_.fetch_sessions().connection_gone(link_); }
     net::exchange* accept(byte_view frame) override {
         request* made = home_.request_for(frame);
         if (made == nullptr) {
@@ -36,7 +39,10 @@ result<std::unique_ptr<net::protocol>> worker::make(const services& services, ne
 }
 
 worker::worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader)
-    : services_(services), loop_(loop), reader_(std::move(reader)), free_(handlers().size()) {
+    : services_(services), loop_(loop), reader_(std::move(reader)),
+      fetch_sessions_(std::make_unique<kafka::fetch_sessions>(services.store, services.broker.topics, loop,
+                                                              services.options.fetch_session_places_max)),
+      free_(handlers().size()) {
     reap_.run = [](net::task& job) { static_cast<worker*>(job.context)->reader_->ring().reap(); };
     reap_.context = this;
     loop_.watch(reader_->ring().event_descriptor(), reap_);

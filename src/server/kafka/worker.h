@@ -13,6 +13,8 @@
 
 namespace imago::kafka {
 
+class fetch_sessions;
+
 /// Opens sessions, keeps free requests, owns the thread's reader of the store.
 class worker final : public net::protocol {
 public:
@@ -25,6 +27,7 @@ public:
 
     [[nodiscard]] const services& with() const { return services_; }
     [[nodiscard]] store::reader& reader() { return *reader_; }
+    [[nodiscard]] kafka::fetch_sessions& fetch_sessions() { return *fetch_sessions_; }
     /// The request for this frame; null if there is no such API or version.
     [[nodiscard]] request* request_for(byte_view frame);
     void recycle(request& request);
@@ -37,6 +40,7 @@ private:
     const services& services_;
     net::event_loop& loop_;
     std::unique_ptr<store::reader> reader_;
+    std::unique_ptr<kafka::fetch_sessions> fetch_sessions_;
     net::task reap_;
     std::chrono::steady_clock::time_point complaints_since_{};
     std::size_t complaints_ = 0;

@@ -5,12 +5,15 @@
 //            |                v
 //            +-- woken -- wait on all queues until one grows or the time is up
 //
+// With a fetch session (KIP-227) "all partitions" are those that may have news, and the session does the waiting.
+//
 // Nothing here polls: the store wakes the waiters when it publishes, and one timer holds the deadline. Stored
 // batches go out as they lie in memory; the answer holds them until it is sent.
 #include "wire/kafka/fetch.h"
 
 #include "broker/broker.h"
 #include "server/kafka/error_map.h"
+#include "server/kafka/fetch_session.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 #include "server/kafka/worker.h"
@@ -18,6 +21,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <limits>
 
 namespace imago::kafka {
@@ -35,6 +39,8 @@ public:
         read_.context = this;
         deadline_.expired = [](net::timer& timer) { static_cast<fetch*>(timer.context)->time_is_up(); };
         deadline_.context = this;
+        news_.run = [](net::task& job) { static_cast<fetch*>(job.context)->news_came(); };
+        news_.context = this;
     }
 
     void hurry() override {
@@ -47,6 +53,7 @@ protected:
     void clear() override;
 
 private:
+    using topic_data = wire::fetch_response::fetchable_topic_response;
     /// A partition of the request, found.
     struct wanted {
         queue_id queue;
@@ -54,7 +61,8 @@ private:
         std::size_t bytes_max = 0;
         kafka_error error = kafka_error::none;
         store::queue_bounds bounds{queue_offset{-1}, queue_offset{-1}};
-        wire::fetch_response::fetchable_topic_response::partition_data* answer = nullptr;
+        topic_data::partition_data* answer = nullptr;
+        fetch_session::place* place = nullptr;  // with a session
     };
     /// A place in a queue's list of waiters. Unmoved while outstanding.
     struct waiting_place {
@@ -65,6 +73,12 @@ private:
     };
 
     void find_partitions();
+    void open_session();
+    void continue_session();
+    bool next_of_session();
+    void tell_of_session();
+    void news_came();
+    void fill(wanted& want);
     void read_all();
     void read_on();
     void take_read();
@@ -87,6 +101,12 @@ private:
     bool any_error_ = false;
     store::read_request read_;
 
+    fetch_session* session_ = nullptr;  // that goes on with this request
+    std::size_t turns_ = 0;             // of its ready places, in this pass
+    bool look_again_ = false;           // a queue grew while it was being looked at
+    std::deque<topic_data::partition_data> of_session_;  // what wanted::answer points to, then
+    net::task news_;
+
     std::vector<std::unique_ptr<waiting_place>> places_;
     std::size_t outstanding_ = 0;  // places whose woken() is still to come
     net::timer deadline_;
@@ -100,10 +120,6 @@ void fetch::read(wire::reader& in) {
     reply_.throttle_time_ms = 0;
     reply_.error_code = 0;
     reply_.session_id = 0;
-    // Sessions are never handed out, so none can be continued. Asking for a new one (epoch 0) or for none
-    // (-1) gives the whole answer, and the id 0 says that there is no session.
-    if (asked_.session_id != 0 && asked_.session_epoch > 0)
-        return refuse(kafka_error::fetch_session_id_not_found);
 
     const kafka_options& options = with().options;
     const auto wait = std::clamp(asked_.max_wait_ms, 0, options.fetch_wait_ms_max);
@@ -111,7 +127,35 @@ void fetch::read(wire::reader& in) {
     hurried_ = wait == 0;
     const std::size_t asked_bytes = asked_.max_bytes > 0 ? static_cast<std::size_t>(asked_.max_bytes) : 0;
     bytes_max_ = std::min({asked_bytes, options.fetch_bytes_max, link().answer_bytes_max()});
+    if (asked_.session_id != 0 && asked_.session_epoch > 0) return continue_session();
+    // Epoch -1 ends a session with a last whole answer; 0 begins one, and ends the one before.
+    if (asked_.session_id != 0) {
+        if (auto* old = home().fetch_sessions().find(asked_.session_id, link()); old != nullptr && !old->busy()) {
+            home().fetch_sessions().close(*old);
+        }
+    }
     find_partitions();
+    read_all();
+}
+
+void fetch::continue_session() {
+    fetch_session* session = home().fetch_sessions().find(asked_.session_id, link());
+    if (session == nullptr) return refuse(kafka_error::fetch_session_id_not_found);
+    if (!session->begin(asked_.session_epoch)) return refuse(kafka_error::invalid_fetch_session_epoch);
+    session_ = session;
+    reply_.responses.clear();
+    reply_.session_id = session->id();
+    const bool by_id = version() >= 13;
+    for (const auto& topic : asked_.forgotten_topics_data) session->forget(topic, by_id);
+    for (const auto& topic : asked_.topics) {
+        for (const auto& partition : topic.partitions) {
+            if (session->put(topic, partition, by_id) != nullptr) continue;
+            // It grew beyond what is kept for sessions. The consumer starts a new one, and is declined.
+            home().fetch_sessions().close(*std::exchange(session_, nullptr));
+            reply_.session_id = 0;
+            return refuse(kafka_error::fetch_session_id_not_found);
+        }
+    }
     read_all();
 }
 
@@ -154,13 +198,37 @@ void fetch::read_all() {
     next_ = 0;
     bytes_ = 0;
     any_error_ = false;
+    look_again_ = false;
     for (const wanted& want : wanted_) want.answer->records.clear();
+    if (session_ != nullptr) {
+        wanted_.clear();
+        session_->begin_pass();
+        turns_ = session_->ready();
+    }
     read_on();
+}
+
+/// The next ready place becomes the last of wanted_. False if each had its turn, or the answer is full.
+bool fetch::next_of_session() {
+    if (session_ == nullptr || turns_ == 0 || (bytes_ > 0 && bytes_ >= bytes_max_)) return false;
+    --turns_;
+    fetch_session::place& place = session_->take_turn();
+    if (place.error != kafka_error::none) session_->look_again(place);
+    if (of_session_.size() == wanted_.size()) of_session_.emplace_back();
+    wanted& want = wanted_.emplace_back();
+    want.place = &place;
+    want.answer = &of_session_[wanted_.size() - 1];
+    want.answer->partition_index = place.partition;
+    want.queue = place.queue;
+    want.from = place.from;
+    want.bytes_max = place.bytes_max;
+    want.error = place.error;
+    return true;
 }
 
 /// Reads partition after partition; comes back here when a read had to go to the disk.
 void fetch::read_on() {
-    while (next_ < wanted_.size()) {
+    while (next_ < wanted_.size() || next_of_session()) {
         wanted& want = wanted_[next_];
         if (want.error != kafka_error::none) {
             any_error_ = true;
@@ -193,7 +261,12 @@ void fetch::take_read() {
     if (read_.error) {
         want.error = to_kafka(read_.error, with().options.log);
         any_error_ = true;
+        if (want.place != nullptr && read_.error == store::store_errc::unknown_queue) session_->lost(*want.place);
         return;
+    }
+    // Empty because of the limits? Then there is something, and the place stays ready.
+    if (want.place != nullptr && read_.slices.empty() && want.bounds.end <= want.from) {
+        look_again_ = !session_->rest(*want.place, want.bounds.end) || look_again_;
     }
     for (store::slice& slice : read_.slices) want.answer->records.add({slice.bytes, std::move(slice.owner)});
     bytes_ += read_.bytes;
@@ -203,12 +276,17 @@ void fetch::take_read() {
 void fetch::all_read() {
     const bool full = bytes_ > 0 && bytes_ >= bytes_max_;
     const bool enough = full || bytes_ >= static_cast<std::size_t>(std::max(asked_.min_bytes, 0));
-    if (enough || any_error_ || hurried_ || wanted_.empty()) return answer_now();
+    if (enough || any_error_ || hurried_ || (wanted_.empty() && session_ == nullptr)) return answer_now();
     if (std::chrono::steady_clock::now() >= wait_until_) return answer_now();
     wait();
 }
 
 void fetch::wait() {
+    if (session_ != nullptr) {
+        if (look_again_ || !session_->listen(news_)) return read_all();
+        waiting_ = true;
+        return link().loop().start(deadline_, wait_until_);
+    }
     waiting_ = true;
     while (places_.size() < wanted_.size()) {
         auto place = std::make_unique<waiting_place>();
@@ -248,6 +326,10 @@ void fetch::woken(waiting_place& place) {
 void fetch::stop_waiting() {
     waiting_ = false;
     link().loop().stop(deadline_);
+    if (session_ != nullptr) {
+        if (session_->stop_listening()) go_on();
+        return;
+    }
     for (const auto& place : places_) {
         if (!place->linked || !with().store.cancel(place->waiter)) continue;
         place->linked = false;
@@ -257,6 +339,12 @@ void fetch::stop_waiting() {
     if (outstanding_ == 0) go_on();
 }
 
+void fetch::news_came() {
+    waiting_ = false;
+    link().loop().stop(deadline_);
+    go_on();
+}
+
 void fetch::go_on() { read_all(); }
 
 void fetch::time_is_up() {
@@ -264,24 +352,72 @@ void fetch::time_is_up() {
     if (waiting_) stop_waiting();
 }
 
+void fetch::fill(wanted& want) {
+    auto& told = *want.answer;
+    told.error_code = code_of(want.error);
+    // All that can be read is durable, and there are no transactions: the three ends are one.
+    told.high_watermark = want.bounds.end.value;
+    told.last_stable_offset = want.bounds.end.value;
+    told.log_start_offset = want.bounds.start.value;
+    told.preferred_read_replica = -1;
+    if (asked_.isolation_level == 1) {
+        told.aborted_transactions.emplace();
+    } else {
+        told.aborted_transactions.reset();
+    }
+    told.records.set_empty();
+}
+
 void fetch::answer_now() {
-    const bool committed = asked_.isolation_level == 1;
-    for (wanted& want : wanted_) {
-        auto& told = *want.answer;
-        told.error_code = code_of(want.error);
-        // All that can be read is durable, and there are no transactions: the three ends are one.
-        told.high_watermark = want.bounds.end.value;
-        told.last_stable_offset = want.bounds.end.value;
-        told.log_start_offset = want.bounds.start.value;
-        told.preferred_read_replica = -1;
-        if (committed) {
-            told.aborted_transactions.emplace();
-        } else {
-            told.aborted_transactions.reset();
-        }
-        told.records.set_empty();
+    for (wanted& want : wanted_) fill(want);
+    if (session_ != nullptr) {
+        tell_of_session();
+    } else if (version() >= 7 && asked_.session_epoch == 0) {
+        open_session();
     }
     respond(reply_);
+}
+
+/// Only what the consumer does not know already.
+void fetch::tell_of_session() {
+    const fetch_session::topic* last = nullptr;
+    for (const wanted& want : wanted_) {
+        fetch_session::place& place = *want.place;
+        const bool news = want.answer->records.size() > 0 || want.error != kafka_error::none ||
+                          place.end_told != want.bounds.end.value || place.start_told != want.bounds.start.value;
+        if (!news) continue;
+        if (place.of != last) {
+            last = place.of;
+            auto& topic = reply_.responses.emplace_back();
+            topic.topic = last->name;
+            topic.topic_id = last->id;
+        }
+        place.end_told = want.bounds.end.value;
+        place.start_told = want.bounds.start.value;
+        reply_.responses.back().partitions.push_back(std::move(*want.answer));
+        *want.answer = {};
+    }
+    session_->end();
+}
+
+/// What this request asked for is remembered, and what it was told.
+void fetch::open_session() {
+    fetch_session* session = home().fetch_sessions().open(link(), wanted_.size());
+    if (session == nullptr) return;
+    const bool by_id = version() >= 13;
+    std::size_t next = 0;
+    for (const auto& topic : asked_.topics) {
+        for (const auto& partition : topic.partitions) {
+            const wanted& want = wanted_[next++];
+            fetch_session::place* place = session->put(topic, partition, by_id);
+            if (place == nullptr) return home().fetch_sessions().close(*session);
+            if (want.error != kafka_error::none) continue;
+            place->end_told = want.bounds.end.value;
+            place->start_told = want.bounds.start.value;
+        }
+    }
+    session->end();
+    reply_.session_id = session->id();
 }
 
 void fetch::refuse(kafka_error error) {
@@ -291,6 +427,9 @@ void fetch::refuse(kafka_error error) {
 }
 
 void fetch::clear() {
+    // It may be gone already, with the connection.
+    session_ = nullptr;
+    of_session_.clear();
     // The arrays keep their memory, unless it was an unusually large request.
     for (auto& topic : reply_.responses) {
         for (auto& partition : topic.partitions) partition.records.clear();
