@@ -88,10 +88,15 @@ public:
     /// Adds a partition, or moves one that is there: reading goes on at `offset`, a number or offset_spec::earliest or
     /// ::latest (which are looked up).
     [[nodiscard]] asio::awaitable<result<>> assign(topic_partition where, std::int64_t offset);
+    /// The same at an offset that is known: nothing is asked.
+    [[nodiscard]] result<> assign_at(topic_partition where, std::int64_t offset);
     /// Takes a partition away.
     void unassign(const topic_partition& where);
     /// Moves an assigned partition; what was fetched ahead is dropped.
     [[nodiscard]] result<> seek(const topic_partition& where, std::int64_t offset);
+    /// Gives no records of it until resume(); it keeps its position.
+    void pause(const topic_partition& where);
+    void resume(const topic_partition& where);
     /// The next offset that pull() will give; -1 if not assigned.
     [[nodiscard]] std::int64_t position(const topic_partition& where) const;
 

@@ -130,6 +130,19 @@ enum class kafka_errc : std::int16_t {
     telemetry_too_large = 118,
     invalid_registration = 119,
     transaction_abortable = 120,
+    invalid_record_state = 121,
+    share_session_not_found = 122,
+    invalid_share_session_epoch = 123,
+    fenced_state_epoch = 124,
+    invalid_voter_key = 125,
+    duplicate_voter = 126,
+    voter_not_found = 127,
+    invalid_regular_expression = 128,
+    rebootstrap_required = 129,
+    streams_invalid_topology = 130,
+    streams_invalid_topology_epoch = 131,
+    streams_topology_fenced = 132,
+    share_session_limit_reached = 133,
 };
 
 /// What went wrong on this side of the connection.
@@ -146,6 +159,10 @@ enum class client_errc {
     bad_response,         // an answer that contradicts the request or itself
     no_such_partition,    // the topic has fewer partitions
     bad_argument,         // an option or argument outside its range
+    no_position,          // nothing is committed, and start_from::none() gives no other place to start
+    not_subscribed,       // the group consumer has no subscription, or does not own the partition
+    damaged_positions,    // the file of positions is not one, or its bytes have changed
+    cannot_save,          // the file of positions cannot be written
 };
 
 [[nodiscard]] const std::error_category& kafka_category() noexcept;

@@ -81,7 +81,8 @@ asio::awaitable<result<connection_ptr>> cluster::controller() {
     co_return co_await any();
 }
 
-asio::awaitable<result<std::vector<topic_ptr>>> cluster::ask(std::optional<std::vector<std::string>> names, bool create) {
+asio::awaitable<result<std::vector<topic_ptr>>> cluster::ask(std::optional<std::vector<std::string>> names, bool create,
+                                                               std::vector<uuid> ids) {
     const result<connection_ptr> to = co_await any();
     if (!to) co_return tl::unexpected(to.error());
     kafka::metadata_request request;
@@ -92,10 +93,14 @@ asio::awaitable<result<std::vector<topic_ptr>>> cluster::ask(std::optional<std::
             request.topics->emplace_back();
             request.topics->back().name = name;
         }
+        for (const uuid& id : ids) {
+            request.topics->emplace_back();
+            request.topics->back().topic_id = id;
+        }
     }
     const result<std::int16_t> version = (*to)->version_of(kafka::api_key::metadata, 12);
     if (!version) co_return tl::unexpected(version.error());
-    if (*version < 1) co_return tl::unexpected(make_error_code(client_errc::no_common_version));
+    if (*version < (ids.empty() ? 1 : 12)) co_return tl::unexpected(make_error_code(client_errc::no_common_version));
     const steady_time deadline = std::chrono::steady_clock::now() + options_.request_timeout;
     const auto got = co_await (*to)->call<kafka::metadata_response>(request, *version, deadline);
     if (!got) co_return tl::unexpected(got.error());
@@ -151,6 +156,25 @@ asio::awaitable<result<>> cluster::refresh(std::vector<std::string> names, bool 
     const auto topics = co_await ask(std::move(names), create);
     if (!topics) co_return tl::unexpected(topics.error());
     co_return result<>{};
+}
+
+asio::awaitable<result<std::map<uuid, std::string>>> cluster::names_of(std::vector<uuid> ids) {
+    std::map<uuid, std::string> names;
+    const auto look = [&] {
+        for (const auto& [name, each] : topics_)
+            for (const uuid& id : ids)
+                if (each.topic->id == id.bytes) names[id] = name;
+    };
+    look();
+    std::vector<uuid> left;
+    for (const uuid& id : ids)
+        if (names.count(id) == 0) left.push_back(id);
+    if (left.empty()) co_return names;
+    std::optional<std::vector<std::string>> none(std::in_place);
+    const auto asked = co_await ask(std::move(none), false, std::move(left));
+    if (!asked) co_return tl::unexpected(asked.error());
+    look();
+    co_return names;
 }
 
 asio::awaitable<result<std::vector<topic_ptr>>> cluster::all_topics() { return ask(std::nullopt, false); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/ids.h"
 #include "client/connection.h"
 #include "client/event.h"
 #include "imago/topic.h"
@@ -55,6 +56,8 @@ public:
     [[nodiscard]] topic_ptr known(const std::string& name) const;
     /// Asks anew for these topics, once. Topics that answer with an error are forgotten.
     [[nodiscard]] asio::awaitable<result<>> refresh(std::vector<std::string> names, bool create = false);
+    /// The names of the topics with these ids, asked for where they are not known; the others are left out.
+    [[nodiscard]] asio::awaitable<result<std::map<uuid, std::string>>> names_of(std::vector<uuid> ids);
     /// All topics.
     [[nodiscard]] asio::awaitable<result<std::vector<topic_ptr>>> all_topics();
 
@@ -78,7 +81,7 @@ private:
     };
     [[nodiscard]] asio::awaitable<result<connection_ptr>> connect(slot& into, endpoint to);
     [[nodiscard]] asio::awaitable<result<std::vector<topic_ptr>>> ask(std::optional<std::vector<std::string>> names,
-                                                                      bool create);
+                                                                      bool create, std::vector<uuid> ids = {});
 
     asio::any_io_executor where_;
     client_options options_;

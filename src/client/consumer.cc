@@ -7,7 +7,7 @@
 namespace imago::client {
 
 consumer::impl::impl(asio::any_io_executor where, client_options options, consumer_options how)
-    : options_(options), how_(how), cluster_(where, std::move(options)), running_(where), changed_(where) {}
+    : background(where, std::move(options)), how_(how), changed_(where) {}
 
 asio::awaitable<result<>> consumer::impl::assign(topic_partition where, std::int64_t offset) {
     if (offset < 0) {
@@ -18,17 +18,18 @@ asio::awaitable<result<>> consumer::impl::assign(topic_partition where, std::int
         if (found.front().error) co_return tl::unexpected(found.front().error);
         offset = found.front().offset;
     }
-    place(std::move(where), offset);
-    co_return result<>{};
+    co_return place(std::move(where), offset);
 }
 
-void consumer::impl::place(topic_partition where, std::int64_t offset) {
+result<> consumer::impl::place(topic_partition where, std::int64_t offset) {
+    if (offset < 0) return tl::unexpected(make_error_code(client_errc::bad_argument));
+    if (ended_) return tl::unexpected(make_error_code(client_errc::closed));
     partition_ptr& of = partitions_[where];
     if (!of) {
         of = std::make_shared<partition>();
         of->where = std::move(where);
     }
-    static_cast<void>(seek(of->where, offset));
+    return seek(of->where, offset);
 }
 
 result<> consumer::impl::seek(const topic_partition& where, std::int64_t offset) {
@@ -46,6 +47,17 @@ result<> consumer::impl::seek(const topic_partition& where, std::int64_t offset)
         kick();
     }
     return {};
+}
+
+// What was fetched ahead of a paused partition is dropped, so that it takes no room meanwhile.
+void consumer::impl::pause(const topic_partition& where, bool paused) {
+    const auto found = partitions_.find(where);
+    if (found == partitions_.end() || found->second->paused == paused) return;
+    partition& of = *found->second;
+    of.paused = paused;
+    of.fetch_offset = of.position;
+    ++of.generation;
+    if (!paused) kick();
 }
 
 asio::awaitable<result<pulled>> consumer::impl::pull(milliseconds max_wait) {
@@ -151,6 +163,11 @@ consumer::~consumer() { impl_->end(); }
 asio::awaitable<result<>> consumer::assign(topic_partition where, std::int64_t offset) {
     return impl_->assign(std::move(where), offset);
 }
+result<> consumer::assign_at(topic_partition where, std::int64_t offset) {
+    return impl_->place(std::move(where), offset);
+}
+void consumer::pause(const topic_partition& where) { impl_->pause(where, true); }
+void consumer::resume(const topic_partition& where) { impl_->pause(where, false); }
 void consumer::unassign(const topic_partition& where) {
     const auto found = impl_->partitions_.find(where);
     if (found == impl_->partitions_.end()) return;

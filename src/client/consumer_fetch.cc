@@ -8,7 +8,7 @@ namespace kafka = wire::kafka;
 void consumer::impl::kick() {
     if (ended_ || buffered_ >= how_.buffer_bytes) return;
     for (const auto& [where, of] : partitions_) {
-        if (of->troubled || of->error || of->leader < 0) continue;
+        if (of->troubled || of->paused || of->error || of->leader < 0) continue;
         lane& by = lanes_[of->leader];
         if (by.running) continue;
         by.id = of->leader;
@@ -20,7 +20,7 @@ void consumer::impl::kick() {
 std::vector<consumer::impl::partition_ptr> consumer::impl::wanted_from(lane& by) {
     std::vector<partition_ptr> wanted;
     for (const auto& [where, of] : partitions_)
-        if (of->leader == by.id && !of->troubled && !of->error) wanted.push_back(of);
+        if (of->leader == by.id && !of->troubled && !of->paused && !of->error) wanted.push_back(of);
     // Servers fill an answer in the order of the request: let each partition be first in its turn.
     if (!wanted.empty())
         std::rotate(wanted.begin(), wanted.begin() + (by.turn++ % static_cast<std::int64_t>(wanted.size())), wanted.end());

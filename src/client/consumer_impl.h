@@ -6,20 +6,18 @@
 // buffer_bytes wait. All on one thread.
 #pragma once
 
-#include <asio/co_spawn.hpp>
-
 #include <deque>
 #include <map>
 #include <set>
 
-#include "client/cluster.h"
+#include "client/background.h"
 #include "client/batch_reader.h"
 #include "imago/async.h"
 #include "wire/kafka/fetch.h"
 
 namespace imago::client {
 
-struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
+struct consumer::impl : background<consumer::impl> {
     struct partition {
         topic_partition where;
         std::int64_t position = 0;      ///< the next record that pull() gives
@@ -28,6 +26,7 @@ struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
         std::uint64_t generation = 0;   ///< changes with each seek: chunks of an older one are stale
         std::int32_t leader = -1;
         bool troubled = true;           ///< its leader must be looked up
+        bool paused = false;
         bool error_told = false;
         std::error_code error;
     };
@@ -54,7 +53,8 @@ struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
     impl(asio::any_io_executor where, client_options options, consumer_options how);
 
     [[nodiscard]] asio::awaitable<result<>> assign(topic_partition where, std::int64_t offset);
-    void place(topic_partition where, std::int64_t offset);
+    [[nodiscard]] result<> place(topic_partition where, std::int64_t offset);
+    void pause(const topic_partition& where, bool paused);
     [[nodiscard]] result<> seek(const topic_partition& where, std::int64_t offset);
     [[nodiscard]] asio::awaitable<result<pulled>> pull(milliseconds max_wait);
     [[nodiscard]] asio::awaitable<void> close();
@@ -69,17 +69,12 @@ struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
                         const wire::kafka::fetch_response::fetchable_topic_response::partition_data& data);
     void trouble(partition& of);
     [[nodiscard]] asio::awaitable<void> recover();
-    template <class F>
-    void spawn(F make);
 
     // Decoding (consumer.cc)
     [[nodiscard]] bool next_records(chunk& from, pulled& into);
     [[nodiscard]] bool skipped_as_aborted(chunk& from, batch_view batch);
 
-    client_options options_;
     consumer_options how_;
-    cluster cluster_;
-    gate running_;
     bool ended_ = false;
     std::map<topic_partition, partition_ptr> partitions_;
     std::map<std::int32_t, lane> lanes_;
@@ -91,16 +86,5 @@ struct consumer::impl : std::enable_shared_from_this<consumer::impl> {
     bool woken_ = false;
     batch_reader reader_;
 };
-
-template <class F>
-void consumer::impl::spawn(F make) {
-    asio::co_spawn(
-        cluster_.executor(),
-        [self = shared_from_this(), make, pass = std::make_shared<gate::pass>(running_.enter())]() mutable
-        -> asio::awaitable<void> { return make(*self); },
-        [](std::exception_ptr failed) {
-            if (failed) std::rethrow_exception(failed);
-        });
-}
 
 }  // namespace imago::client

@@ -18,9 +18,10 @@ public:
     }
 };
 
-constexpr std::array<std::string_view, 13> client_names = {
-    "",           "TIMED_OUT",         "CONNECTION_LOST", "NOT_REACHABLE", "NOT_KAFKA",         "NO_COMMON_VERSION", "CLOSED",
-    "BUFFER_FULL", "MESSAGE_TOO_LARGE", "OUTCOME_UNKNOWN", "BAD_RESPONSE",  "NO_SUCH_PARTITION", "BAD_ARGUMENT"};
+constexpr std::array<std::string_view, 17> client_names = {
+    "",            "TIMED_OUT",         "CONNECTION_LOST", "NOT_REACHABLE",     "NOT_KAFKA",         "NO_COMMON_VERSION",
+    "CLOSED",      "BUFFER_FULL",       "MESSAGE_TOO_LARGE", "OUTCOME_UNKNOWN", "BAD_RESPONSE",      "NO_SUCH_PARTITION",
+    "BAD_ARGUMENT", "NO_POSITION",      "NOT_SUBSCRIBED",  "DAMAGED_POSITIONS", "CANNOT_SAVE"};
 
 class client_errors final : public std::error_category {
 public:
@@ -39,6 +40,10 @@ public:
             case client_errc::bad_response: return "the server's answer makes no sense";
             case client_errc::no_such_partition: return "the topic has no such partition";
             case client_errc::bad_argument: return "an argument is outside its range";
+            case client_errc::no_position: return "no position is known and there is no rule where to start";
+            case client_errc::not_subscribed: return "not subscribed, or the partition is not ours";
+            case client_errc::damaged_positions: return "the file of positions is damaged, or is none";
+            case client_errc::cannot_save: return "the file of positions cannot be written";
         }
         return "unknown error";
     }

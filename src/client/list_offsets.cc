@@ -94,4 +94,29 @@ asio::awaitable<std::vector<found_offset>> list_offsets(cluster& from, std::vect
     co_return all;
 }
 
+asio::awaitable<std::vector<found_offset>> look_up(cluster& from, std::vector<topic_partition> where, start_from rule) {
+    std::int64_t spec = rule.value();
+    switch (rule.what()) {
+        case start_from::kind::beginning: spec = offset_spec::earliest; break;
+        case start_from::kind::end:
+        case start_from::kind::none: spec = offset_spec::latest; break;
+        case start_from::kind::time: spec = std::max<std::int64_t>(spec, 0); break;
+        case start_from::kind::ago: {
+            const auto now = std::chrono::system_clock::now().time_since_epoch();
+            spec = std::max<std::int64_t>(std::chrono::duration_cast<milliseconds>(now).count() - spec, 0);
+            break;
+        }
+    }
+    std::vector<found_offset> found = co_await list_offsets(from, std::move(where), spec);
+    std::vector<topic_partition> later;
+    for (const found_offset& each : found)
+        if (!each.error && each.offset < 0) later.push_back(each.where);
+    if (later.empty()) co_return found;
+    const std::vector<found_offset> ends = co_await list_offsets(from, std::move(later), offset_spec::latest);
+    std::size_t at = 0;
+    for (found_offset& each : found)
+        if (!each.error && each.offset < 0) each = ends[at++];
+    co_return found;
+}
+
 }  // namespace imago::client

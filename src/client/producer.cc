@@ -2,7 +2,6 @@
 
 #include <random>
 
-
 namespace imago::client {
 namespace {
 
@@ -13,8 +12,7 @@ timestamp_ms wall_time() {
 }  // namespace
 
 producer::impl::impl(asio::any_io_executor where, client_options options, producer_options how)
-    : options_(options), how_(std::move(how)), cluster_(where, std::move(options)), running_(where), linger_(where),
-      changed_(where) {
+    : background(where, std::move(options)), how_(std::move(how)), linger_(where), changed_(where) {
     how_.max_in_flight = std::max(how_.max_in_flight, 1);
     if (how_.acks != -1) how_.idempotent = false;
     if (how_.idempotent) how_.max_in_flight = std::min(how_.max_in_flight, 5);

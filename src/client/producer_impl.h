@@ -6,13 +6,11 @@
 // takes partitions out of their lanes; recover() finds their leaders and puts them back. All on one thread.
 #pragma once
 
-#include <asio/co_spawn.hpp>
-
 #include <deque>
 #include <list>
 #include <unordered_map>
 
-#include "client/cluster.h"
+#include "client/background.h"
 #include "client/partition_queue.h"
 #include "client/partitioner.h"
 #include "imago/async.h"
@@ -46,7 +44,7 @@ struct producer::topic {
     topic(std::string n, partitioning kind, std::uint32_t seed) : name(std::move(n)), chooser(kind, seed) {}
 };
 
-struct producer::impl : std::enable_shared_from_this<producer::impl> {
+struct producer::impl : background<producer::impl> {
     struct sent_batch {
         partition_state* partition;
         outgoing_batch* batch;
@@ -103,13 +101,8 @@ struct producer::impl : std::enable_shared_from_this<producer::impl> {
     [[nodiscard]] asio::awaitable<void> acquire_identity();
     void expire_all();
     void end(std::error_code why);
-    template <class F>
-    void spawn(F make);
 
-    client_options options_;
     producer_options how_;
-    cluster cluster_;
-    gate running_;
     std::error_code ended_;  ///< set: nothing is taken or sent any more
 
     std::unordered_map<std::string, std::unique_ptr<topic>> topics_;
@@ -135,17 +128,5 @@ struct producer::impl : std::enable_shared_from_this<producer::impl> {
     std::vector<std::unique_ptr<exchange>> spare_exchanges_;
     producer::statistics counted_;
 };
-
-template <class F>
-void producer::impl::spawn(F make) {
-    // The coroutine holds the producer and its gate until it has ended.
-    asio::co_spawn(
-        cluster_.executor(),
-        [self = shared_from_this(), make, pass = std::make_shared<gate::pass>(running_.enter())]() mutable
-        -> asio::awaitable<void> { return make(*self); },
-        [](std::exception_ptr failed) {
-            if (failed) std::rethrow_exception(failed);
-        });
-}
 
 }  // namespace imago::client
