@@ -20,6 +20,8 @@ bench() {
         exit 1
     fi
 }
+"$build/imago" bench create -t some --queues 16 -b "127.0.0.1:$port" --json | grep -q '"seconds"'
+bench fill -t some --queues 16 --bytes 4M
 bench produce -t some --seconds 0.2 --warm-up 0.1
 bench produce -t some --seconds 0.2 --warm-up 0.1 --rate 2000 --records 1 --batches 1 --connections 4
 bench produce -t skewed --queues 100 --zipf 1 --seconds 0.2 --warm-up 0.1 --batches 8

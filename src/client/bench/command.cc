@@ -119,6 +119,50 @@ int produce(settings& with) {
     return 0;
 }
 
+/// How long until a topic with so many queues is there and each of them answers.
+int create(settings& with) {
+    const server_time server(with.pid);
+    const moment start = clock_type::now();
+    if (const std::string wrong = prepare_topic(with.server, with.topic, with.produce.queues); !wrong.empty()) return complain(wrong);
+    measured what;
+    what.what = "create";
+    what.setting = fmt::format("{} queues in {:.3f} s", with.produce.queues,
+                               std::chrono::duration<double>(clock_type::now() - start).count());
+    what.seconds = std::chrono::duration<double>(clock_type::now() - start).count();
+    server.fill(what);
+    print(with, what);
+    return 0;
+}
+
+/// Writes so many bytes as fast as it goes.
+int fill(settings& with) {
+    const std::uint64_t wanted = with.backlog_bytes / with.produce.message;
+    if (const std::string wrong = prepare_topic(with.server, with.topic, with.produce.queues); !wrong.empty()) return complain(wrong);
+    engine on;
+    produce_options how = with.produce;
+    how.rate = 0;
+    auto load = produce_load::make(on, how);
+    if (!load) return complain(fmt::format("cannot connect to {}: {}", with.server, load.error().message()));
+    measured what;
+    what.what = "fill";
+    what.setting = words_of(how);
+    (*load)->measure();
+    (*load)->start(clock_type::now());
+    settings once = with;
+    once.warm_up = 0;
+    once.seconds = 3600;
+    if (const std::string wrong = timed_run(on, once, **load, what, [&] { return (*load)->messages() >= wanted; }); !wrong.empty()) {
+        return complain(wrong);
+    }
+    // With what was under way when it was enough.
+    what.messages = (*load)->messages();
+    what.bytes = what.messages * how.message;
+    what.times = &(*load)->times();
+    what.times_are = "ack";
+    print(with, what);
+    return 0;
+}
+
 int consume(settings& with) {
     std::string problem;
     const auto ends = queue_ends(with.server, with.topic, with.produce.queues, problem);
@@ -184,7 +228,6 @@ int sweep(settings& with) {
 /// Writes until so many bytes are there; then reads them from the start while producers go on at a fixed rate.
 int backlog(settings& with) {
     if (with.produce.rate <= 0) return complain("backlog needs --rate: what producers go on with while the backlog is read");
-    if (const std::string wrong = prepare_topic(with.server, with.topic, with.produce.queues); !wrong.empty()) return complain(wrong);
     const double rate = with.produce.rate;
     const auto one = [&](const char* name, double at_rate, const std::function<std::string(engine&, produce_load&, measured&)>& run) {
         engine on;
@@ -205,13 +248,7 @@ int backlog(settings& with) {
         return 0;
     };
     const std::uint64_t wanted = with.backlog_bytes / with.produce.message;
-    settings fill = with;
-    fill.warm_up = 0;
-    fill.seconds = 3600;
-    int code = one("fill", 0, [&](engine& on, produce_load& load, measured& what) {
-        load.measure();
-        return timed_run(on, fill, load, what, [&] { return load.messages() >= wanted; });
-    });
+    int code = fill(with);
     if (code != 0) return code;
     code = one("alone", rate, [&](engine& on, produce_load& load, measured& what) { return timed_run(on, with, load, what); });
     if (code != 0) return code;
@@ -259,7 +296,7 @@ void add_producers(CLI::App& command, settings& with, const char* rate_help) {
     command.add_option("--batches", with.produce.batches, "Queues in a request, a batch for each")->capture_default_str()->check(CLI::Range(1, 100'000));
     command.add_option("--connections", with.produce.connections, "Of producers")->capture_default_str()->check(CLI::Range(1, 10'000));
     command.add_option("--window", with.produce.window, "Requests in flight on each connection, without a rate")->capture_default_str()->check(CLI::Range(1, 100'000));
-    command.add_option("--rate", with.produce.rate, rate_help)->check(CLI::NonNegativeNumber);
+    if (rate_help != nullptr) command.add_option("--rate", with.produce.rate, rate_help)->check(CLI::NonNegativeNumber);
     command.add_option("--zipf", with.produce.zipf, "Some queues far more often: exponent of a Zipf distribution")->check(CLI::NonNegativeNumber);
     command.add_option("--warm-up", with.warm_up, "Seconds before the measurement")->capture_default_str()->check(CLI::NonNegativeNumber);
 }
@@ -303,6 +340,16 @@ void add_bench_commands(CLI::App& app, std::function<int()>& chosen) {
         auto [command, with] = add("produce", "Writes", produce);
         add_queues(*command, *with);
         add_producers(*command, *with, rate);
+    }
+    {
+        auto [command, with] = add("create", "Makes a topic and waits until all its queues answer", create);
+        add_queues(*command, *with);
+    }
+    {
+        auto [command, with] = add("fill", "Writes so many bytes", fill);
+        add_queues(*command, *with);
+        add_producers(*command, *with, nullptr);
+        command->add_option("--bytes", with->backlog_bytes, "Of values")->transform(CLI::AsSizeValue(false))->capture_default_str();
     }
     {
         auto [command, with] = add("consume", "Reads what is there, from the beginning", consume);

@@ -13,8 +13,10 @@ double microseconds(std::uint64_t nanoseconds) { return static_cast<double>(nano
 
 std::string as_line(const measured& what) {
     const double rate = static_cast<double>(what.messages) / what.seconds;
-    std::string line = fmt::format("{:<10} {:<58} {:9.1f} MB/s {:10.0f} msg/s", what.what, what.setting,
-                                   static_cast<double>(what.bytes) / what.seconds / 1e6, rate);
+    std::string line = fmt::format("{:<10} {:<58}", what.what, what.setting);
+    if (what.messages > 0) {
+        line += fmt::format(" {:9.1f} MB/s {:10.0f} msg/s", static_cast<double>(what.bytes) / what.seconds / 1e6, rate);
+    }
     if (what.times != nullptr && what.times->count() > 0) {
         line += fmt::format("  {}", what.times_are);
         for (const auto& [name, share] : quantiles) line += fmt::format(" {} {:.0f}", name, microseconds(what.times->quantile(share)));
