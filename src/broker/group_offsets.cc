@@ -34,17 +34,17 @@ uuid to_uuid(byte_view bytes) {
 
 }  // namespace
 
-bool group_offsets::expired(const committed_offset& offset, unix_ms now) const {
-    if (offset.expires >= 0) return offset.expires <= now;
-    return offset.committed <= now - retention_ms_;
+const expiry_hold* group_offsets::hold_of(std::string_view group) const {
+    const auto found = holds_.find(group);
+    return found == holds_.end() ? nullptr : &found->second;
 }
 
-unix_ms group_offsets::time_of(const committed_offset& offset) {
-    return offset.expires >= 0 ? offset.expires : offset.committed;
-}
-
-std::set<group_offsets::deadline>& group_offsets::deadlines_of(const committed_offset& offset) {
-    return offset.expires >= 0 ? by_expiry_ : by_commit_;
+unix_ms group_offsets::expiry_of(const expiry_hold* hold, const position& where,
+                                 const committed_offset& offset) const {
+    if (hold != nullptr && (hold->every_topic || hold->topics.contains(where.topic))) return never;
+    if (offset.expires >= 0) return offset.expires;
+    const unix_ms from = hold != nullptr ? std::max(hold->since, offset.committed) : offset.committed;
+    return from > never - retention_ms_ ? never : from + retention_ms_;
 }
 
 std::optional<committed_offset> group_offsets::find(std::string_view group, const position& where,
@@ -53,8 +53,10 @@ std::optional<committed_offset> group_offsets::find(std::string_view group, cons
     const auto of_group = groups_.find(group);
     if (of_group == groups_.end()) return std::nullopt;
     const auto found = of_group->second.find(where);
-    if (found == of_group->second.end() || expired(found->second, now)) return std::nullopt;
-    return found->second;
+    if (found == of_group->second.end()) return std::nullopt;
+    const committed_offset& offset = found->second.offset;
+    if (expiry_of(hold_of(group), where, offset) <= now) return std::nullopt;
+    return offset;
 }
 
 std::vector<std::pair<group_offsets::position, committed_offset>> group_offsets::all_of(
@@ -63,8 +65,9 @@ std::vector<std::pair<group_offsets::position, committed_offset>> group_offsets:
     std::shared_lock lock(mutex_);
     const auto of_group = groups_.find(group);
     if (of_group == groups_.end()) return list;
-    for (const auto& [where, offset] : of_group->second) {
-        if (!expired(offset, now)) list.emplace_back(where, offset);
+    const expiry_hold* hold = hold_of(group);
+    for (const auto& [where, kept] : of_group->second) {
+        if (expiry_of(hold, where, kept.offset) > now) list.emplace_back(where, kept.offset);
     }
     return list;
 }
@@ -74,7 +77,7 @@ std::vector<group_offsets::position> group_offsets::positions_of(std::string_vie
     std::shared_lock lock(mutex_);
     const auto of_group = groups_.find(group);
     if (of_group == groups_.end()) return list;
-    for (const auto& [where, offset] : of_group->second) list.push_back(where);
+    for (const auto& [where, kept] : of_group->second) list.push_back(where);
     return list;
 }
 
@@ -98,18 +101,46 @@ std::size_t group_offsets::count() const {
     return count_;
 }
 
-void group_offsets::take_out_expired(unix_ms now, std::size_t most, change_list& changes) const {
-    std::shared_lock lock(mutex_);
-    const auto take = [&](const std::set<deadline>& deadlines, unix_ms until) {
-        for (const auto& [time, group, where] : deadlines) {
-            if (most == 0 || time > until) return;
-            changes.push_back(
-                expiry(*group, where, groups_.find(*group)->second.find(where)->second.committed));
+void group_offsets::take_out_expired(unix_ms now, std::size_t most, change_list& changes) {
+    std::unique_lock lock(mutex_);
+    for (auto at = deadlines_.begin(); at != deadlines_.end() && most > 0;) {
+        const auto& [time, group, where] = *at;
+        if (time > now) return;
+        stored& kept = groups_.find(*group)->second.find(where)->second;
+        const unix_ms expires = expiry_of(hold_of(*group), where, kept.offset);
+        if (expires <= now) {
+            changes.push_back(expiry(*group, where, kept.offset.committed));
             --most;
+            ++at;
+            continue;
         }
-    };
-    take(by_expiry_, now);
-    take(by_commit_, now - retention_ms_);
+        // It is kept for longer: it goes to where it belongs, so that nobody meets it here again.
+        kept.deadline = expires;
+        if (expires != never) deadlines_.insert({expires, group, where});
+        at = deadlines_.erase(at);
+    }
+}
+
+void group_offsets::set_hold(std::string_view group, expiry_hold hold) {
+    std::unique_lock lock(mutex_);
+    const bool none = !hold.every_topic && hold.topics.empty() && hold.since < 0;
+    auto present = holds_.find(group);
+    if (present == holds_.end()) {
+        if (none) return;
+        present = holds_.try_emplace(std::string(group)).first;
+    }
+    if (present->second == hold) return;
+    const bool held = present->second.every_topic || !present->second.topics.empty();
+    present->second = std::move(hold);
+    const auto of_group = groups_.find(group);
+    if (held && of_group != groups_.end()) {
+        for (auto& [where, kept] : of_group->second) {
+            if (kept.deadline != never) continue;
+            kept.deadline = expiry_of(&present->second, where, kept.offset);
+            if (kept.deadline != never) deadlines_.insert({kept.deadline, &of_group->first, where});
+        }
+    }
+    if (none) holds_.erase(present);
 }
 
 std::size_t group_offsets::unreadable() const {
@@ -122,20 +153,23 @@ void group_offsets::put(std::string_view group, const position& where, committed
     if (of_group == groups_.end()) of_group = groups_.try_emplace(std::string(group)).first;
     const std::string* name = &of_group->first;
     const auto [present, fresh] = of_group->second.try_emplace(where);
+    stored& kept = present->second;
     if (fresh) {
         ++count_;
         by_topic_[where.topic].insert(name);
-    } else {
-        deadlines_of(present->second).erase({time_of(present->second), name, where});
     }
-    present->second = std::move(offset);
-    deadlines_of(present->second).insert({time_of(present->second), name, where});
+    const unix_ms expires = expiry_of(hold_of(group), where, offset);
+    kept.offset = std::move(offset);
+    if (expires == kept.deadline) return;
+    if (kept.deadline != never) deadlines_.erase({kept.deadline, name, where});
+    kept.deadline = expires;
+    if (expires != never) deadlines_.insert({expires, name, where});
 }
 
-void group_offsets::erase(group_map::iterator group, const position& where) {
+bool group_offsets::erase(group_map::iterator group, const position& where) {
     const auto found = group->second.find(where);
-    if (found == group->second.end()) return;
-    deadlines_of(found->second).erase({time_of(found->second), &group->first, where});
+    if (found == group->second.end()) return false;
+    if (found->second.deadline != never) deadlines_.erase({found->second.deadline, &group->first, where});
     group->second.erase(found);
     --count_;
     const auto next = group->second.lower_bound({where.topic, INT32_MIN});
@@ -144,21 +178,26 @@ void group_offsets::erase(group_map::iterator group, const position& where) {
         users->second.erase(&group->first);
         if (users->second.empty()) by_topic_.erase(users);
     }
-    if (group->second.empty()) groups_.erase(group);
+    if (!group->second.empty()) return false;
+    groups_.erase(group);
+    return true;
 }
 
-void group_offsets::erase_topic(const uuid& topic) {
+void group_offsets::erase_topic(const uuid& topic, std::vector<std::string>& gone) {
     const auto users = by_topic_.find(topic);
     if (users == by_topic_.end()) return;
     const std::vector<const std::string*> names(users->second.begin(), users->second.end());
     for (const std::string* name : names) {
         const auto group = groups_.find(*name);
-        std::vector<position> gone;
+        const std::string copy = *name;
+        std::vector<position> leaving;
         for (auto at = group->second.lower_bound({topic, INT32_MIN});
              at != group->second.end() && at->first.topic == topic; ++at) {
-            gone.push_back(at->first);
+            leaving.push_back(at->first);
         }
-        for (const position& where : gone) erase(group, where);
+        for (const position& where : leaving) {
+            if (erase(group, where)) gone.push_back(copy);
+        }
     }
 }
 
@@ -166,8 +205,15 @@ void group_offsets::apply(byte_view key, byte_view value, bool removed) {
     record_reader in_key(key);
     const char mark = static_cast<char>(in_key.get<std::uint8_t>());
     if (mark == topic_mark && removed && key.size() == 17) {
-        std::unique_lock lock(mutex_);
-        return erase_topic(to_uuid(in_key.get_raw(16)));
+        std::vector<std::string> gone;
+        {
+            std::unique_lock lock(mutex_);
+            erase_topic(to_uuid(in_key.get_raw(16)), gone);
+        }
+        if (on_group_gone) {
+            for (const std::string& name : gone) on_group_gone(name);
+        }
+        return;
     }
     const std::string_view group = in_key.get_text();
     position where;
@@ -176,11 +222,16 @@ void group_offsets::apply(byte_view key, byte_view value, bool removed) {
     if (mark == expiry_mark && removed) {
         const auto committed = in_key.get<std::int64_t>();
         if (!in_key.done()) return;
-        std::unique_lock lock(mutex_);
-        const auto present = groups_.find(group);
-        if (present == groups_.end()) return;
-        const auto offset = present->second.find(where);
-        if (offset != present->second.end() && offset->second.committed == committed) erase(present, where);
+        bool last = false;
+        {
+            std::unique_lock lock(mutex_);
+            const auto present = groups_.find(group);
+            if (present == groups_.end()) return;
+            const auto kept = present->second.find(where);
+            if (kept == present->second.end() || kept->second.offset.committed != committed) return;
+            last = erase(present, where);
+        }
+        if (last && on_group_gone) on_group_gone(std::string(group));
         return;
     }
     bool readable = mark == offset_mark && in_key.done() && where.partition >= 0;
@@ -195,15 +246,19 @@ void group_offsets::apply(byte_view key, byte_view value, bool removed) {
         offset.metadata = in.get_text();
         readable = readable && in.done() && offset.offset.value >= 0;
     }
-    std::unique_lock lock(mutex_);
-    if (!unreadable_.empty()) unreadable_.erase(std::string(as_text(key)));
-    if (!readable) {
-        if (!removed) unreadable_[std::string(as_text(key))] = as_text(value);
-    } else if (!removed) {
-        put(group, where, std::move(offset));
-    } else if (const auto present = groups_.find(group); present != groups_.end()) {
-        erase(present, where);
+    bool last = false;
+    {
+        std::unique_lock lock(mutex_);
+        if (!unreadable_.empty()) unreadable_.erase(std::string(as_text(key)));
+        if (!readable) {
+            if (!removed) unreadable_[std::string(as_text(key))] = as_text(value);
+        } else if (!removed) {
+            put(group, where, std::move(offset));
+        } else if (const auto present = groups_.find(group); present != groups_.end()) {
+            last = erase(present, where);
+        }
     }
+    if (last && on_group_gone) on_group_gone(std::string(group));
 }
 
 void group_offsets::dump(const std::function<void(byte_view key, byte_view value)>& out) const {
@@ -214,7 +269,9 @@ void group_offsets::dump(const std::function<void(byte_view key, byte_view value
             std::shared_lock lock(mutex_);
             const auto group = groups_.find(name);
             if (group == groups_.end()) continue;
-            for (const auto& [where, offset] : group->second) records.push_back(record(name, where, offset));
+            for (const auto& [where, kept] : group->second) {
+                records.push_back(record(name, where, kept.offset));
+            }
         }
         for (const auto& one : records) out(as_bytes(one.key), as_bytes(one.value));
     }

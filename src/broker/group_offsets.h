@@ -4,8 +4,10 @@
 // and the time. Offsets belong to the topic's id: a topic created again under its name starts without any.
 //
 // Offsets are forgotten when nobody commits them any more for as long as `retention_ms`, or at the moment
-// that the commit itself named. Nothing sweeps: an expired offset is not shown, and each commit takes some
-// expired ones of the whole table out with it, oldest first, so that the work grows with the commits.
+// that the commit itself named; but not while members of the group consume the topic, and the time counts from when
+// the last member left. The owner of the groups says so with set_hold(); that is not durable, it says it again after
+// a start. Nothing sweeps: an expired offset is not shown, and each commit takes some expired ones of the whole table
+// out with it, oldest first, so that the work grows with the commits.
 //
 // Threads: any; changes come through apply(). Records:
 //   'o' + group + topic id + partition    a committed offset
@@ -42,6 +44,14 @@ struct committed_offset {
     unix_ms expires = -1;  ///< -1 = after the table's retention
 };
 
+/// What keeps the offsets of a group from expiring.
+struct expiry_hold {
+    bool every_topic = false;
+    std::set<uuid> topics;  ///< if not every_topic
+    unix_ms since = -1;     ///< for the rest, time counts from here if that is later than the commit
+    bool operator==(const expiry_hold&) const = default;
+};
+
 class group_offsets final : public store::table {
 public:
     struct position {
@@ -64,8 +74,14 @@ public:
     [[nodiscard]] bool has(std::string_view group) const;
     /// Offsets that are kept, expired ones included.
     [[nodiscard]] std::size_t count() const;
-    /// Removals of up to `most` expired offsets, oldest first; does not look at any other.
-    void take_out_expired(unix_ms now, std::size_t most, change_list& changes) const;
+    /// Removals of up to `most` expired offsets, oldest first; looks at no other, except once at those that are kept
+    /// for longer than their commit alone would have them.
+    void take_out_expired(unix_ms now, std::size_t most, change_list& changes);
+    /// Replaces what was said before of this group; work grows with its offsets only when a hold ends.
+    void set_hold(std::string_view group, expiry_hold hold);
+    /// Called with the name of a group whose last offset was taken out, with no lock held, on the log thread. Set
+    /// once the store is open; must only hand over.
+    std::function<void(const std::string& group)> on_group_gone;
     [[nodiscard]] std::size_t unreadable() const;
 
     void apply(byte_view key, byte_view value, bool removed) override;
@@ -85,24 +101,33 @@ private:
             return std::hash<std::string_view>{}(text);
         }
     };
-    using positions = std::map<position, committed_offset>;
+    struct stored {
+        committed_offset offset;
+        unix_ms deadline = never;  ///< where it stands in deadlines_; never = it does not
+    };
+    using positions = std::map<position, stored>;
+    using group_map = std::unordered_map<std::string, positions, text_hash, std::equal_to<>>;
+    using hold_map = std::unordered_map<std::string, expiry_hold, text_hash, std::equal_to<>>;
     /// Time, then what it is the time of. The group's name is the key of groups_, which never moves.
     using deadline = std::tuple<unix_ms, const std::string*, position>;
-    using group_map = std::unordered_map<std::string, positions, text_hash, std::equal_to<>>;
+    static constexpr unix_ms never = INT64_MAX;
 
-    [[nodiscard]] bool expired(const committed_offset& offset, unix_ms now) const;
-    std::set<deadline>& deadlines_of(const committed_offset& offset);
-    [[nodiscard]] static unix_ms time_of(const committed_offset& offset);
+    [[nodiscard]] const expiry_hold* hold_of(std::string_view group) const;
+    /// When the offset expires; never while it is held.
+    [[nodiscard]] unix_ms expiry_of(const expiry_hold* hold, const position& where,
+                                    const committed_offset& offset) const;
     void put(std::string_view group, const position& where, committed_offset offset);
-    void erase(group_map::iterator group, const position& where);
-    void erase_topic(const uuid& topic);
+    /// True if it was the group's last one.
+    bool erase(group_map::iterator group, const position& where);
+    void erase_topic(const uuid& topic, std::vector<std::string>& gone);
 
     const std::int64_t retention_ms_;
     mutable std::shared_mutex mutex_;
     group_map groups_;
     std::unordered_map<uuid, std::set<const std::string*>> by_topic_;
-    std::set<deadline> by_commit_;  ///< those without a moment of their own, by commit time
-    std::set<deadline> by_expiry_;  ///< the others
+    hold_map holds_;
+    /// No offset that is in no hold expires before its place here; those that are held may be missing.
+    std::set<deadline> deadlines_;
     std::size_t count_ = 0;
     std::map<std::string, std::string> unreadable_;
 };

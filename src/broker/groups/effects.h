@@ -77,7 +77,7 @@ struct effects {
     std::vector<std::pair<token, answer>> answers;
     /// Takes the group's place when the step is over; shares nothing with the machine that made it.
     std::unique_ptr<machine> next;
-    /// What machine::interests() says is other than before.
+    /// What machine::interests() or machine::hold() says may be other than before.
     bool interests_changed = false;
 
     effects();

@@ -21,6 +21,7 @@
 #include "broker/offset_commits.h"
 #include "store/store.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,10 +37,19 @@ struct listed_group {
     std::string protocol_type;
 };
 
-/// For forget(); empty when the answer was given at once.
-struct ticket {
-    std::string group;
-    token waiting = 0;
+/// An answer that somebody waits for. Copies stand for the same one.
+class ticket {
+public:
+    ticket() = default;
+    explicit ticket(std::shared_ptr<std::atomic<bool>> settled) : settled_(std::move(settled)) {}
+    /// Nobody waits any more. True: the answer will not be given. False: it was, or is being given now.
+    bool forget() {
+        const std::shared_ptr<std::atomic<bool>> settled = std::move(settled_);
+        return settled != nullptr && !settled->exchange(true);
+    }
+
+private:
+    std::shared_ptr<std::atomic<bool>> settled_;
 };
 
 template <class Answer>
@@ -66,8 +76,6 @@ public:
     ticket leave(std::string group, leave_request asked, unix_ms now, answer_to<leave_answer> done);
     ticket consumer_heartbeat(std::string group, consumer_heartbeat_request asked, unix_ms now,
                               answer_to<consumer_heartbeat_answer> done);
-    /// Nobody waits for this answer any more. True: it will not be given. False: it was, or is being given now.
-    bool forget(const ticket& which);
 
     // ---- offsets ----
     /// As offset_commits::commit, if the group accepts them from `who`; else each outcome is why not.
