@@ -211,21 +211,29 @@ void topics::apply(byte_view key, byte_view value, bool removed) {
         }
     }
 
-    std::unique_lock lock(mutex_);
-    if (removed) unreadable_.erase(std::string(as_text(key)));
-    if (!readable) {
-        if (!removed) unreadable_[std::string(as_text(key))] = as_text(value);
-    } else if (mark == topic_mark) {
-        if (removed) {
-            erase(id);
+    std::string changed;
+    {
+        std::unique_lock lock(mutex_);
+        if (removed) unreadable_.erase(std::string(as_text(key)));
+        if (!readable) {
+            if (!removed) unreadable_[std::string(as_text(key))] = as_text(value);
+        } else if (mark == topic_mark) {
+            if (const auto present = by_id_.find(id); removed && present != by_id_.end()) {
+                changed = present->second->name;
+            }
+            if (removed) {
+                erase(id);
+            } else {
+                changed = read->name;
+                put(std::move(read));
+            }
+        } else if (removed) {
+            debris_.erase(id);
         } else {
-            put(std::move(read));
+            debris_[id] = std::move(runs);
         }
-    } else if (removed) {
-        debris_.erase(id);
-    } else {
-        debris_[id] = std::move(runs);
     }
+    if (on_change && !changed.empty()) on_change(changed);
 }
 
 void topics::dump(const std::function<void(byte_view key, byte_view value)>& out) const {

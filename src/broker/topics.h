@@ -16,6 +16,7 @@
 #include "store/table.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <shared_mutex>
@@ -70,6 +71,10 @@ public:
     [[nodiscard]] std::shared_ptr<const topic_defaults> shared_defaults() const;
     /// Gives every topic its settings anew. Work grows with the number of topics: for changes by hand only.
     void set_defaults(topic_defaults defaults);
+
+    /// Called with the name of a topic that came, went or changed, with no lock held, on the log thread. Set once
+    /// the store is open; must only hand over.
+    std::function<void(const std::string& name)> on_change;
 
     // ---- store::table ----
     void apply(byte_view key, byte_view value, bool removed) override;

@@ -2,6 +2,8 @@
 
 #include "broker/broker.h"
 #include "io/disk.h"
+#include "server/alarm_thread.h"
+#include "server/kafka/subscription_bytes.h"
 #include "server/kafka/worker.h"
 #include "server/logging.h"
 #include "server/net/server.h"
@@ -187,13 +189,24 @@ int serve(const config::loaded& configuration) {
         return 1;
     }
 
-    broker::service broker(store, tables, {.node_id = static_cast<std::int32_t>(config.kafka.node_id)});
+    broker::service broker(store, tables,
+                           {.node_id = static_cast<std::int32_t>(config.kafka.node_id),
+                            .subscriptions = &kafka::subscription_bytes(),
+                            .log = [](std::string_view line) { log_line(log_level::info, line); }});
     std::promise<std::error_code> started;
     broker.start([&started](std::error_code error) { started.set_value(error); });
     if (const std::error_code error = started.get_future().get()) {
         store.close();
         return cannot_start("the broker", error);
     }
+    // Deadlines of members must not jump when somebody sets the clock.
+    const auto group_clock = [wall = wall_time(), start = std::chrono::steady_clock::now()] {
+        const auto passed = std::chrono::steady_clock::now() - start;
+        return wall + std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
+    };
+    alarm_thread alarm(group_clock);
+    broker.group_work.start(alarm, group_clock());
+    alarm.start([&broker, &group_clock] { broker.group_work.tick(group_clock()); });
 
     const host_and_port advertised =
         config.kafka.advertise.empty() ? listen : split_address(config.kafka.advertise);
@@ -205,11 +218,13 @@ int serve(const config::loaded& configuration) {
     services.options.log_directory = config.data.dir;
     services.options.fetch_bytes_max = static_cast<std::size_t>(config.kafka.fetch_max_size);
     services.options.clock = wall_time;
+    services.options.group_clock = group_clock;
     services.options.log = [](std::string_view line) { log_line(log_level::info, line); };
 
     const auto made = [&services](net::event_loop& loop) { return kafka::worker::make(services, loop); };
     auto net = net::server::listen(make_net_options(config, descriptors), made);
     if (!net) {
+        alarm.stop();
         store.close();
         return cannot_start("listening on " + config.kafka.listen, net.error());
     }
@@ -235,6 +250,7 @@ int serve(const config::loaded& configuration) {
         log_line(log_level::warn, "some clients were cut off: they did not take their answers in time");
     }
     net->reset();
+    alarm.stop();
     store.close();
     ::close(signal_descriptor);
     ::close(failure_descriptor);

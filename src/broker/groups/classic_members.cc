@@ -53,7 +53,9 @@ bool classic_group::parts::supports(const join_request& asked) const {
 }
 
 std::string classic_group::parts::new_member_id(const join_request& asked) const {
-    return (asked.instance ? *asked.instance : asked.client.id) + "-" + with.new_id();
+    // Protocols have a limit for texts; what is in front is only for people.
+    constexpr std::size_t longest = 1024;
+    return (asked.instance ? *asked.instance : asked.client.id).substr(0, longest) + "-" + with.new_id();
 }
 
 void classic_group::parts::index(const classic_member& member, bool add) {

@@ -8,7 +8,8 @@
 namespace imago::broker::groups {
 
 void group_coordinator::commit(std::string group, const offset_claim& who, std::vector<offset_commit> commits,
-                               std::int64_t retention_ms, unix_ms now, offset_commits::done_function done) {
+                               std::int64_t retention_ms, unix_ms now, unix_ms wall,
+                               offset_commits::done_function done) {
     state& s = *state_;
     state::stripe& of = s.stripe_of(group);
     std::lock_guard lock(of.mutex);
@@ -35,7 +36,7 @@ void group_coordinator::commit(std::string group, const offset_claim& who, std::
     }
     if (why) return done(std::vector<std::error_code>(commits.size(), why));
     // With the lock held: no later generation can be durable before this commit.
-    s.commits_.commit(std::move(group), std::move(commits), retention_ms, now, std::move(done));
+    s.commits_.commit(std::move(group), std::move(commits), retention_ms, wall, std::move(done));
 }
 
 std::error_code group_coordinator::check_fetch(std::string_view group, const offset_claim& who) const {

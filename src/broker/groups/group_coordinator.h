@@ -78,9 +78,10 @@ public:
                               answer_to<consumer_heartbeat_answer> done);
 
     // ---- offsets ----
-    /// As offset_commits::commit, if the group accepts them from `who`; else each outcome is why not.
+    /// As offset_commits::commit, if the group accepts them from `who`; else each outcome is why not. `wall` is the time
+    /// that the offsets are given.
     void commit(std::string group, const offset_claim& who, std::vector<offset_commit> commits,
-                std::int64_t retention_ms, unix_ms now, offset_commits::done_function done);
+                std::int64_t retention_ms, unix_ms now, unix_ms wall, offset_commits::done_function done);
     /// Whether `who` may read the group's offsets. A group that is not there has none and says nothing.
     [[nodiscard]] std::error_code check_fetch(std::string_view group, const offset_claim& who) const;
     /// The error of the whole request, or each one's.

@@ -47,6 +47,16 @@ struct server_config {
         std::int64_t producers = 0;
     } retention;
     struct {
+        std::int64_t initial_rebalance_delay = 0;
+        std::int64_t session_timeout_min = 0;
+        std::int64_t session_timeout_max = 0;
+        std::int64_t size_max = 0;
+        std::int64_t consumer_session_timeout = 0;
+        std::int64_t consumer_heartbeat_interval = 0;
+        std::int64_t consumer_size_max = 0;
+        std::string consumer_migration;
+    } groups;
+    struct {
         std::string level;
         std::string format;
     } log;

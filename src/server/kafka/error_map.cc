@@ -1,6 +1,7 @@
 #include "server/kafka/error_map.h"
 
 #include "broker/errors.h"
+#include "broker/groups/errors.h"
 #include "store/errors.h"
 #include "wire/error.h"
 
@@ -11,6 +12,9 @@ namespace imago::kafka {
 namespace {
 const std::error_category& broker_category() {
     return make_error_code(broker::broker_errc::unknown_topic).category();
+}
+const std::error_category& group_category() {
+    return make_error_code(broker::groups::group_errc::unknown_member_id).category();
 }
 const std::error_category& store_category() { return make_error_code(store::store_errc::failed).category(); }
 
@@ -76,6 +80,55 @@ kafka_error of_broker(broker::broker_errc error) {
     }
     return kafka_error::unknown_server_error;
 }
+
+kafka_error of_group(broker::groups::group_errc error) {
+    using broker::groups::group_errc;
+    switch (error) {
+        case group_errc::unknown_member_id:
+            return kafka_error::unknown_member_id;
+        case group_errc::illegal_generation:
+            return kafka_error::illegal_generation;
+        case group_errc::rebalance_in_progress:
+            return kafka_error::rebalance_in_progress;
+        case group_errc::member_id_required:
+            return kafka_error::member_id_required;
+        case group_errc::fenced_instance_id:
+            return kafka_error::fenced_instance_id;
+        case group_errc::inconsistent_group_protocol:
+            return kafka_error::inconsistent_group_protocol;
+        case group_errc::invalid_session_timeout:
+            return kafka_error::invalid_session_timeout;
+        case group_errc::group_max_size_reached:
+            return kafka_error::group_max_size_reached;
+        case group_errc::non_empty_group:
+            return kafka_error::non_empty_group;
+        case group_errc::group_id_not_found:
+            return kafka_error::group_id_not_found;
+        case group_errc::invalid_group_id:
+            return kafka_error::invalid_group_id;
+        case group_errc::coordinator_not_available:
+            return kafka_error::coordinator_not_available;
+        case group_errc::not_coordinator:
+            return kafka_error::not_coordinator;
+        case group_errc::invalid_request:
+            return kafka_error::invalid_request;
+        case group_errc::unsupported_version:
+            return kafka_error::unsupported_version;
+        case group_errc::group_subscribed_to_topic:
+            return kafka_error::group_subscribed_to_topic;
+        case group_errc::fenced_member_epoch:
+            return kafka_error::fenced_member_epoch;
+        case group_errc::stale_member_epoch:
+            return kafka_error::stale_member_epoch;
+        case group_errc::unreleased_instance_id:
+            return kafka_error::unreleased_instance_id;
+        case group_errc::unsupported_assignor:
+            return kafka_error::unsupported_assignor;
+        case group_errc::invalid_regular_expression:
+            return kafka_error::invalid_regular_expression;
+    }
+    return kafka_error::unknown_server_error;
+}
 }  // namespace
 
 kafka_error to_kafka(std::error_code error, const std::function<void(std::string_view)>& log) {
@@ -85,6 +138,8 @@ kafka_error to_kafka(std::error_code error, const std::function<void(std::string
         found = of_store(static_cast<store::store_errc>(error.value()));
     } else if (error.category() == broker_category()) {
         found = of_broker(static_cast<broker::broker_errc>(error.value()));
+    } else if (error.category() == group_category()) {
+        found = of_group(static_cast<broker::groups::group_errc>(error.value()));
     } else if (error.category() == imago::wire::wire_category()) {
         found = kafka_error::corrupt_message;
     }

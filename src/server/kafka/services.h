@@ -29,6 +29,8 @@ struct kafka_options {
     std::size_t fetch_session_places_max = 500'000;   ///< queues in the fetch sessions of one network thread
 
     std::function<std::int64_t()> clock;        ///< wall time in milliseconds
+    /// Milliseconds that never go back, for the deadlines of groups; wall time when the server started. Default: clock.
+    std::function<std::int64_t()> group_clock;
     std::function<void(std::string_view)> log;  ///< one line for the operator; any thread
 };
 

@@ -1,9 +1,9 @@
-// OffsetCommit for consumers without membership: a consumer that assigns its partitions itself commits with
-// generation -1 and no member id.
+// OffsetCommit: of members of a group, and of consumers that assign their partitions themselves (generation -1, no
+// member id).
 #include "wire/kafka/offset_commit.h"
 
 #include "broker/broker.h"
-#include "server/kafka/error_map.h"
+#include "server/kafka/group_handler.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 
@@ -17,7 +17,6 @@ public:
 protected:
     void run() override {
         const bool by_id = version() >= 10;
-        const bool member = asked().generation_id_or_member_epoch >= 0 || !asked().member_id.empty();
         std::vector<broker::offset_commit> commits;
         for (const auto& topic : asked().topics) {
             auto& told = reply().topics.emplace_back();
@@ -28,10 +27,8 @@ protected:
             for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
                 const auto& partition = topic.partitions[p];
                 told.partitions[p].partition_index = partition.partition_index;
-                // There are no members yet, so nobody can be one.
-                const kafka_error error = member ? kafka_error::unknown_member_id : found.error;
-                told.partitions[p].error_code = code_of(error);
-                if (error != kafka_error::none) continue;
+                told.partitions[p].error_code = code_of(found.error);
+                if (found.error != kafka_error::none) continue;
                 places_.push_back({reply().topics.size() - 1, p});
                 commits.push_back({found.topic, partition.partition_index,
                                    queue_offset{partition.committed_offset}, partition.committed_leader_epoch,
@@ -39,12 +36,15 @@ protected:
             }
         }
         if (commits.empty()) return respond_now();
-        with().broker.commits.commit(std::string(asked().group_id), std::move(commits),
-                                     asked().retention_time_ms, with().options.clock(),
-                                     [this](std::vector<std::error_code> errors) {
-                                         errors_ = std::move(errors);
-                                         come_back();
-                                     });
+        const groups::offset_claim who{std::string(asked().member_id), to_instance(asked().group_instance_id),
+                                       asked().generation_id_or_member_epoch, version() >= 9};
+        with().broker.group_work.commit(std::string(asked().group_id), who, std::move(commits),
+                                        asked().retention_time_ms, group_now(with().options),
+                                        with().options.clock(),
+                                        [this](std::vector<std::error_code> errors) {
+                                            errors_ = std::move(errors);
+                                            come_back();
+                                        });
     }
 
     void returned() override {

@@ -2,6 +2,7 @@
 #include "wire/kafka/offset_fetch.h"
 
 #include "broker/broker.h"
+#include "server/kafka/group_handler.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
 
@@ -26,10 +27,13 @@ protected:
         for (const auto& group : asked().groups) {
             auto& told = reply().groups.emplace_back();
             told.group_id = group.group_id;
-            // There are no members yet, so nobody can be one.
-            if (version() >= 9 && (group.member_epoch >= 0 || !group.member_id.value_or("").empty())) {
-                told.error_code = code_of(kafka_error::unknown_member_id);
-                continue;
+            if (version() >= 9) {
+                const groups::offset_claim who{std::string(group.member_id.value_or("")), std::nullopt,
+                                               group.member_epoch, true};
+                if (const auto why = with().broker.group_work.check_fetch(group.group_id, who)) {
+                    told.error_code = code_of(to_kafka(why, with().options.log));
+                    continue;
+                }
             }
             if (!group.topics) {
                 every_topic(group.group_id, told.topics);
