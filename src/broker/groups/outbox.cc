@@ -55,9 +55,11 @@ void outbox::written(std::error_code error) {
             steps_.clear();
             writing_ = 0;
         } else {
-            for (; writing_ > 0; --writing_) {
+            // Steps that changed nothing and wait behind those that are durable now need no write of their own.
+            while (!steps_.empty() && (writing_ > 0 || steps_.front().changes.empty())) {
                 for (const auto& answer : steps_.front().answers) answer(false);
                 steps_.pop_front();
+                if (writing_ > 0) --writing_;
             }
             next = next_write();
         }

@@ -34,7 +34,7 @@ private:
         change_list changes;
         std::vector<answer_function> answers;
     };
-    /// The changes of the next write; none: there is nothing to write. Locked.
+    /// The changes of the next write, which the first step begins; none: nothing is held. Locked.
     [[nodiscard]] change_list next_write();
     void write(change_list changes);
     void written(std::error_code error);
