@@ -14,12 +14,12 @@ import sys
 import time
 
 from harness import servers, sessions
-from harness.checks import admin, exchange, longpoll, seek
+from harness.checks import admin, exchange, groups, longpoll, mixed, seek
 from harness.report import Report, fatal
 from harness.stage import Stage
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-CHAPTERS = ("exchange", "seek", "longpoll", "admin")
+CHAPTERS = ("exchange", "seek", "longpoll", "admin", "groups", "mixed")
 
 
 def arguments():
@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--serve-flag", action="append", default=[], metavar="FLAG", help="one more flag for imago serve")
     parser.add_argument("--build", default=ROOT / "build" / "release", help="where e2e_librdkafka was built")
     parser.add_argument("--clients", default="", help="only these, separated by commas")
+    parser.add_argument("--flavours", default="", help="only groups whose label has one of these, separated by commas")
     parser.add_argument("--only", default=",".join(CHAPTERS), help=f"chapters: {', '.join(CHAPTERS)} (seek needs exchange)")
     return parser.parse_args()
 
@@ -43,7 +44,7 @@ def gather(address, options, report):
             report.result(f"client {name} is there", reason)
         else:
             report.skip(f"client {name}", reason)
-    if not any(hasattr(c, "create_topic") for c in clients):
+    if not any("topics" in c.can for c in clients):
         fatal("no client here can create topics: at least one besides kcat is needed")
     print("clients: " + ", ".join(f"{c.name} {c.version}" for c in clients), flush=True)
     return clients
@@ -57,6 +58,10 @@ def chapters(stage, only):
         longpoll.run(stage)
     if "admin" in only:
         admin.run(stage)
+    if "groups" in only:
+        groups.run(stage)
+    if "mixed" in only:
+        mixed.run(stage)
     stage.clean_up()
 
 
@@ -67,8 +72,10 @@ def main():
     report = Report()
     clients = []
     try:
-        clients = gather(server.address if server else options.bootstrap, options, report)
-        chapters(Stage(clients, report), options.only.split(","))
+        address = server.address if server else options.bootstrap
+        clients = gather(address, options, report)
+        flavours = [word for word in options.flavours.split(",") if word]
+        chapters(Stage(clients, report, address, options.build, flavours), options.only.split(","))
     finally:
         for client in clients:
             client.close()

@@ -6,6 +6,7 @@ import confluent_kafka
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka import admin as ck
 
+import confluent_groups
 from session import Failure, bootstrap, decode, encode, serve
 
 BASE = {"bootstrap.servers": bootstrap(), "log_level": 0}
@@ -27,7 +28,7 @@ def wait(futures):
 
 def hello():
     return {"version": confluent_kafka.version(), "codecs": ["none", "gzip", "snappy", "lz4", "zstd"],
-            "library": confluent_kafka.libversion()[0]}
+            "library": confluent_kafka.libversion()[0], "can": confluent_groups.CAN}
 
 
 def producer(codec):
@@ -138,5 +139,6 @@ def list_offsets(topic, partition, at):
     return wait(ADMIN.list_offsets({TopicPartition(topic, partition): spec})).offset
 
 
-serve({f.__name__: f for f in (hello, produce, consume, create_topic, describe_topic, describe_configs, alter_configs,
-                               create_partitions, delete_records, delete_topic, list_offsets)})
+serve({**confluent_groups.verbs(ADMIN), **{f.__name__: f for f in (
+    hello, produce, consume, create_topic, describe_topic, describe_configs, alter_configs, create_partitions,
+    delete_records, delete_topic, list_offsets)}})

@@ -7,6 +7,7 @@ import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import AlterConfigOp, ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 
+import kafka_python_groups
 from session import Failure, bootstrap, decode, encode, serve
 
 PRODUCERS = {}
@@ -20,7 +21,8 @@ def admin():
 
 
 def hello():
-    return {"version": kafka.__version__, "codecs": ["none", "gzip", "snappy", "lz4", "zstd"]}
+    return {"version": kafka.__version__, "codecs": ["none", "gzip", "snappy", "lz4", "zstd"],
+            "can": kafka_python_groups.CAN}
 
 
 def producer(codec):
@@ -118,5 +120,6 @@ def list_offsets(topic, partition, at):
     return admin().list_partition_offsets({tp: specs.get(at, at)})[tp].offset
 
 
-serve({f.__name__: f for f in (hello, produce, consume, create_topic, describe_topic, describe_configs, alter_configs,
-                               create_partitions, delete_records, delete_topic, list_offsets)})
+serve({**kafka_python_groups.verbs(admin), **{f.__name__: f for f in (
+    hello, produce, consume, create_topic, describe_topic, describe_configs, alter_configs, create_partitions,
+    delete_records, delete_topic, list_offsets)}})

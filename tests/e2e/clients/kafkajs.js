@@ -1,13 +1,12 @@
 #!/usr/bin/env node
-// kafkajs: pure JavaScript, its own protocol code. It holds the conversation of session.py.
-//
-// kafkajs' public consumer always joins a group. Reading at a chosen offset without one goes one step deeper, through
-// the same cluster, broker and decoder objects that its consumer fetches with (kafkajs_reader.js).
+// kafkajs: pure JavaScript, its own protocol code. It holds the conversation of session.py. Its consumer always joins a
+// group: to read from a chosen place it joins one of its own and seeks (kafkajs_reader.js).
 'use strict'
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
-const readline = require('readline')
 const { Kafka, logLevel, CompressionTypes, ConfigResourceTypes } = require('kafkajs')
-const { Reader } = require('./kafkajs_reader')
+const groups = require('./kafkajs_groups')
+const { read } = require('./kafkajs_reader')
+const { encode, decode, once, serve } = require('./session')
 
 const address = process.argv[2]
 const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING, connectionTimeout: 5000,
@@ -15,23 +14,22 @@ const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING, connec
 const codecs = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snappy: CompressionTypes.Snappy,
                  lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD }
 
-const encode = bytes => (bytes === null || bytes === undefined ? null : Buffer.from(bytes).toString('base64'))
-const decode = text => (text === null ? null : Buffer.from(text, 'base64'))
-
-// One connected object of each kind for the whole conversation.
-const once = make => {
-  let made
-  return () => (made = made || make())
-}
 const producer = once(async () => {
   const p = kafka.producer({ allowAutoTopicCreation: false })
   await p.connect()
   return p
 })
-const admin = once(async () => {
-  const a = kafka.admin()
-  await a.connect()
-  return a
+// A new one for each call: a kafkajs client goes on asking for every topic it has met, also when that is deleted.
+const admin = new Proxy({}, {
+  get: (_, name) => async (...args) => {
+    const a = kafka.admin()
+    await a.connect()
+    try {
+      return await a[name](...args)
+    } finally {
+      await a.disconnect()
+    }
+  },
 })
 
 function headersOut(pairs) {
@@ -46,8 +44,10 @@ function headersIn(headers) {
 }
 
 const verbs = {
+  ...groups.verbs(kafka, admin),
+
   async hello() {
-    return { version: require('kafkajs/package.json').version, codecs: Object.keys(codecs) }
+    return { version: require('kafkajs/package.json').version, codecs: Object.keys(codecs), can: groups.can }
   },
 
   async produce({ topic, codec, records }) {
@@ -65,38 +65,34 @@ const verbs = {
   },
 
   async consume({ topic, partitions, begin, count, max_wait_ms = 500, timeout_s = 20 }) {
-    const reader = new Reader(address)
-    try {
-      await reader.assign(topic, partitions, begin)
-      const got = []
-      const deadline = Date.now() + timeout_s * 1000
-      while (got.length < count && Date.now() < deadline) {
-        for (const m of await reader.fetch(max_wait_ms)) {
-          got.push({ p: m.partition, o: Number(m.offset), ts: Number(m.timestamp), k: encode(m.key),
-                     v: encode(m.value), h: headersIn(m.headers) })
-        }
+    const got = []
+    const where = { topic, partitions, begin, maxWaitMs: max_wait_ms, timeoutMs: timeout_s * 1000 }
+    const consumer = await read(kafka, admin, where, (partition, messages) => {
+      for (const m of messages) {
+        got.push({ p: partition, o: Number(m.offset), ts: Number(m.timestamp), k: encode(m.key), v: encode(m.value),
+                   h: headersIn(m.headers) })
       }
-      return got.slice(0, count)
-    } finally {
-      await reader.close()
-    }
+      return got.length < count
+    })
+    consumer.disconnect().catch(() => {})     // a fetch may be waiting at the server: not waited for
+    return got.slice(0, count)
   },
 
   async create_topic({ topic, partitions, configs }) {
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
-    const made = await (await admin()).createTopics({
+    const made = await admin.createTopics({
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] })
     if (!made) throw Object.assign(new Error('the topic exists already'), { code: 36 })   // kafkajs answers false then
     return null
   },
 
   async describe_topic({ topic }) {
-    const found = await (await admin()).fetchTopicMetadata({ topics: [topic] })
+    const found = await admin.fetchTopicMetadata({ topics: [topic] })
     return { partitions: found.topics[0].partitions.length }
   },
 
   async describe_configs({ topic }) {
-    const found = await (await admin()).describeConfigs({
+    const found = await admin.describeConfigs({
       resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }], includeSynonyms: false })
     return Object.fromEntries(found.resources[0].configEntries.map(e => [e.configName, e.configValue]))
   },
@@ -104,29 +100,35 @@ const verbs = {
   // kafkajs knows only the older AlterConfigs, which replaces the whole set.
   async replace_configs({ topic, configs }) {
     const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
-    await (await admin()).alterConfigs({ resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }] })
+    await admin.alterConfigs({ resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }] })
     return null
   },
 
   async create_partitions({ topic, total }) {
-    await (await admin()).createPartitions({ topicPartitions: [{ topic, count: total }] })
+    await admin.createPartitions({ topicPartitions: [{ topic, count: total }] })
     return null
   },
 
   async delete_records({ topic, partition, before }) {
-    await (await admin()).deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] })
+    const a = kafka.admin()
+    await a.connect()
+    try {
+      await a.fetchTopicOffsets(topic)      // or it does not know where the partition is
+      await a.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(before) }] })
+    } finally {
+      await a.disconnect()
+    }
     return before
   },
 
   async delete_topic({ topic }) {
-    await (await admin()).deleteTopics({ topics: [topic] })
+    await admin.deleteTopics({ topics: [topic] })
     return null
   },
 
   async list_offsets({ topic, partition, at }) {
-    const a = await admin()
     if (at === 'max_timestamp') throw new Error('unsupported: max_timestamp')
-    const rows = typeof at === 'number' ? await a.fetchTopicOffsetsByTimestamp(topic, at) : await a.fetchTopicOffsets(topic)
+    const rows = typeof at === 'number' ? await admin.fetchTopicOffsetsByTimestamp(topic, at) : await admin.fetchTopicOffsets(topic)
     const row = rows.find(r => r.partition === partition)
     return Number(typeof at === 'number' ? row.offset : at === 'earliest' ? row.low : row.high)
   },
@@ -143,19 +145,4 @@ function failure(error) {
   return { error: `${name}: ${message}`, code }
 }
 
-async function main() {
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    const { do: verb, ...request } = JSON.parse(line)
-    let answer
-    try {
-      if (!verbs[verb]) throw new Error(`unsupported: ${verb}`)
-      answer = { ok: (await verbs[verb](request)) }
-    } catch (error) {
-      answer = failure(error)
-    }
-    process.stdout.write(JSON.stringify(answer) + '\n')
-  }
-  process.exit(0)
-}
-
-main()
+serve(verbs, failure)

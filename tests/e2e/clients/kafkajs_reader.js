@@ -1,65 +1,47 @@
-// Reads partitions at chosen offsets with kafkajs' own cluster and broker objects.
+// Reads partitions from chosen offsets with kafkajs' consumer: a group of its own, that commits nothing, and seek().
 'use strict'
-const { logLevel } = require('kafkajs')
-const Cluster = require('kafkajs/src/cluster')
-const createSocketFactory = require('kafkajs/src/network/socketFactory')
-const { createLogger } = require('kafkajs/src/loggers')
-const consoleLogger = require('kafkajs/src/loggers/console')
 require('./kafkajs_codecs')
 
-class Reader {
-  constructor(address) {
-    this.cluster = new Cluster({
-      brokers: [address], clientId: 'imago-e2e',
-      logger: createLogger({ level: logLevel.NOTHING, logCreator: consoleLogger }),
-      socketFactory: createSocketFactory(), connectionTimeout: 5000, authenticationTimeout: 5000,
-      reauthenticationThreshold: 10000, requestTimeout: 30000, enforceRequestTimeout: true, metadataMaxAge: 300000,
-      retry: { retries: 3 }, allowAutoTopicCreation: false, maxInFlightRequests: null, isolationLevel: 0,
-    })
-  }
-
-  // begin: "beginning", {offset} or {time}; a time later than every record means the end.
-  async assign(topic, partitions, begin) {
-    this.topic = topic
-    await this.cluster.connect()
-    await this.cluster.addTargetTopic(topic)
-    const leaders = this.cluster.findLeaderForPartitions(topic, partitions)
-    this.broker = await this.cluster.findBroker({ nodeId: Object.keys(leaders)[0] })
-    this.next = new Map(partitions.map(p => [p, begin.offset]))
-    if (begin.offset !== undefined) return
-    const find = async time => (await this.cluster.fetchTopicsOffset([
-      { topic, partitions: partitions.map(partition => ({ partition })), fromTimestamp: time },
-    ]))[0].partitions
-    for (const { partition, offset } of await find(begin === 'beginning' ? -2 : begin.time)) {
-      this.next.set(partition, Number(offset))
-    }
-    for (const { partition, offset } of await find(-1)) {
-      if (this.next.get(partition) === -1) this.next.set(partition, Number(offset))
-    }
-  }
-
-  // One fetch request; the records of each partition in order, from the asked offset on.
-  async fetch(maxWaitTime) {
-    const partitions = [...this.next].map(([partition, fetchOffset]) =>
-      ({ partition, fetchOffset: String(fetchOffset), maxBytes: 8 << 20 }))
-    const { responses } = await this.broker.fetch({
-      replicaId: -1, isolationLevel: 0, maxWaitTime, minBytes: 1, maxBytes: 32 << 20,
-      topics: [{ topic: this.topic, partitions }],
-    })
-    const got = []
-    for (const part of responses.flatMap(r => r.partitions)) {
-      for (const message of part.messages) {
-        if (message.isControlRecord || Number(message.offset) < this.next.get(part.partition)) continue
-        got.push({ partition: part.partition, ...message })
-        this.next.set(part.partition, Number(message.offset) + 1)
-      }
-    }
-    return got
-  }
-
-  close() {
-    return this.cluster.disconnect()
-  }
+// What kafkajs' admin finds for each partition: begin is "beginning", {offset} or {time}.
+async function starts(admin, topic, partitions, begin) {
+  if (begin.offset !== undefined) return new Map(partitions.map(p => [p, String(begin.offset)]))
+  const rows = begin === 'beginning' ? await admin.fetchTopicOffsets(topic)
+    : await admin.fetchTopicOffsetsByTimestamp(topic, begin.time)
+  return new Map(rows.filter(row => partitions.includes(row.partition))
+    .map(row => [row.partition, begin === 'beginning' ? row.low : row.offset]))
 }
 
-module.exports = { Reader }
+// Calls take(partition, messages) with what comes, until it returns false. Resolves then, or when the time is over.
+async function read(kafka, admin, { topic, partitions, begin, maxWaitMs, timeoutMs }, take) {
+  const from = await starts(admin, topic, partitions, begin)
+  const groupId = `reader-${process.pid}-${Date.now()}-${Math.random()}`
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: maxWaitMs, allowAutoTopicCreation: false,
+                                    sessionTimeout: 30000, maxBytes: 32 << 20, maxBytesPerPartition: 8 << 20 })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic], fromBeginning: true })
+  await new Promise((done, failed) => {
+    const limit = setTimeout(done, timeoutMs)
+    const end = ending => {
+      clearTimeout(limit)
+      ending()
+    }
+    let open = true
+    consumer.on(consumer.events.CRASH, ({ payload }) => end(() => failed(payload.error)))
+    consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: async ({ batch, resolveOffset, isStale, heartbeat }) => {
+        if (!open || isStale() || !from.has(batch.partition)) return
+        open = take(batch.partition, batch.messages)
+        resolveOffset(batch.lastOffset())
+        if (!open) end(done)
+        await heartbeat()
+      },
+    }).then(() => {
+      for (const [partition, offset] of from) consumer.seek({ topic, partition, offset })
+    }, failed)
+  })
+  return consumer
+}
+
+module.exports = { read }

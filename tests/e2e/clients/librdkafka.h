@@ -47,5 +47,9 @@ std::string decode(const json& text);              // "" for null: ask is_null()
 json produce(const std::string& address, const json& request);
 json consume(const std::string& address, const json& request);
 json administer(const std::string& address, const std::string& verb, const json& request);
+bool is_group_verb(const std::string& verb);
+json group_answer(const std::string& address, const std::string& verb, const json& request);
+
+void say(const json& what);   // one line to the driver, from any thread
 
 }  // namespace e2e

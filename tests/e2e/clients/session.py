@@ -6,12 +6,21 @@ One JSON object a line on stdin, one on stdout, in order:
     {"ok": [offset of each record]}            or {"error": "text", "code": Kafka's error number or null}
 
 Keys, values and header values are base64, or null. `ts` may be null: the client's own clock. Consumed records carry
-their offset as "o". See docs/testing.md for the list of commands.
+their offset as "o". After `join` the program is a member of a group and also says, unasked, what happens to it:
+
+    {"ev": "owned", "at": ms, "parts": [[topic, partition], ..]}         all it has now, whenever that changes
+    {"ev": "got", "at": ms, "r": [[topic, partition, offset, value as text], ..]}
+    {"ev": "committed", "at": ms, "o": [[topic, partition, offset], ..]}  what the server has acknowledged
+    {"ev": "trouble", "at": ms, "text": ..}
+
+See docs/testing.md for the list of commands.
 """
 import base64
 import json
 import os
 import sys
+import threading
+import time
 
 
 class Failure(Exception):
@@ -32,9 +41,25 @@ def bootstrap():
     return sys.argv[1]
 
 
+_speaking = threading.Lock()
+_answers = None
+
+
+def say(what):
+    line = json.dumps(what) + "\n"
+    with _speaking:
+        _answers.write(line)
+        _answers.flush()
+
+
+def tell(event, **more):
+    say({"ev": event, "at": int(time.time() * 1000), **more})
+
+
 def serve(handlers):
     """Answer commands until stdin ends. A client library may write to stdout: keep it for answers alone."""
-    answers = os.fdopen(os.dup(1), "w")
+    global _answers
+    _answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
@@ -47,5 +72,5 @@ def serve(handlers):
             answer = {"error": str(failure), "code": failure.code}
         except Exception as error:  # any client error is an answer, never the end of the conversation
             answer = {"error": f"{type(error).__name__}: {error}", "code": getattr(error, "errno", None)}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        say(answer)
+    os._exit(0)     # a member that has not left dies here; the libraries' own threads hold up nothing

@@ -14,6 +14,7 @@ class Kcat:
     name = "kcat"
     headers = "printed"       # it prints headers as name=value,.. and nothing more exact
     explicit_time = False     # it cannot be told a timestamp
+    can = frozenset()
     codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
 
     def __init__(self, address):

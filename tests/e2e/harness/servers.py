@@ -79,10 +79,16 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+# Members of the consumer protocol are told of changes soon, and missed soon when they died; no group waits for more
+# members than there are. The same is set for Kafka below.
+GROUPS = ["groups.initial_rebalance_delay=0", "groups.consumer_heartbeat_interval=300ms", "groups.consumer_session_timeout=6s"]
+
+
 def imago(binary, more=()):
     server = Server("imago")
+    settings = [word for setting in GROUPS for word in ("--set", setting)]
     return server.start([str(binary), "serve", "--data-dir", str(server.folder / "data"), "--kafka", server.address,
-                         *more], 20)
+                         *settings, *more], 20)
 
 
 def kafka():
@@ -98,7 +104,9 @@ def kafka():
         f"advertised.listeners=PLAINTEXT://{server.address}", f"log.dirs={server.folder / 'data'}",
         "offsets.topic.replication.factor=1", "transaction.state.log.replication.factor=1",
         "transaction.state.log.min.isr=1", "share.coordinator.state.topic.replication.factor=1",
-        "share.coordinator.state.topic.min.isr=1", "group.initial.rebalance.delay.ms=0", "num.partitions=4"]))
+        "share.coordinator.state.topic.min.isr=1", "group.initial.rebalance.delay.ms=0", "num.partitions=4",
+        "group.consumer.min.heartbeat.interval.ms=300", "group.consumer.heartbeat.interval.ms=300",
+        "group.consumer.min.session.timeout.ms=3000", "group.consumer.session.timeout.ms=6000"]))
     java = ["java", "-Xmx1g", "-cp", f"{jars}/*"]
     cluster = base64.urlsafe_b64encode(b"imago-e2e-broker").decode().rstrip("=")
     subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)], check=True,

@@ -4,10 +4,14 @@ import os
 
 
 class Stage:
-    def __init__(self, clients, report):
+    def __init__(self, clients, report, address=None, build=None, flavours=()):
         self.clients, self.report = clients, report
+        self.address, self.build, self.flavours = address, build, flavours
         self.prefix = f"e2e-{os.getpid()}"
-        self.admins = [c for c in clients if hasattr(c, "create_topic")]
+        self.admins = [c for c in clients if "topics" in c.can]
+        self.admins.sort(key=lambda c: c.name not in ("confluent", "java"))     # quick, and what they make is there at once
+        able = [c for c in sorted(clients, key=lambda c: c.name != "java") if {"groups", "offsets"} <= c.can]
+        self.groups_admin = able[0] if able else None
         self._made = []
 
     def topic(self, name, partitions=1, configs=None):
@@ -16,6 +20,11 @@ class Stage:
         self.admins[0].create_topic(topic=full, partitions=partitions, configs=configs or {})
         self._made.append(full)
         return full
+
+    def write(self, topic, values):
+        """(partition, text) of each record, through the first client that can; all are acknowledged on return."""
+        records = [{"p": p, "ts": None, "k": None, "v": v.encode(), "h": []} for p, v in values]
+        return self.admins[0].produce(topic=topic, codec="none", records=records)
 
     def each(self, work, clients=None):
         """work(client) for all clients at once; its exceptions are raised here."""

@@ -9,9 +9,12 @@ def fitting(client, records):
     out = []
     for r in records:
         h = [[n, v] for n, v in r["h"]]
-        if client.name in ("kafkajs", "kafka-python"):     # they refuse a null header value
+        k, v = r["k"], r["v"]
+        if client.name in ("kafkajs", "kafka-python", "node-rdkafka"):     # they refuse a null header value
             h = [[n, b"" if v is None else v] for n, v in h]
-        out.append({**r, "h": h, "ts": r["ts"] if client.explicit_time else None})
+        if client.name == "node-rdkafka":       # it writes empty keys and values as none
+            k, v = k or None, v or None
+        out.append({**r, "k": k, "v": v, "h": h, "ts": r["ts"] if client.explicit_time else None})
     return out
 
 
@@ -58,8 +61,13 @@ def write_all(stage, client, topics, base_ms):
     return done
 
 
+def cannot(client, w):
+    """lz4js, through which kafkajs reads lz4, trips over the frames that cramjam makes for aiokafka."""
+    return client.name == "kafkajs" and w.writer.name == "aiokafka" and w.codec == "lz4"
+
+
 def read_all(stage, client, written):
-    for w in written:
+    for w in [w for w in written if not cannot(client, w)]:
         def read():
             got = client.consume(topic=w.topic, partitions=list(range(PARTITIONS)), begin="beginning",
                                  count=len(w.records))

@@ -36,10 +36,11 @@ def check(stage, client, w):
 def run(stage, written):
     stage.report.chapter("seek")
     timed = [w for w in written if w.writer.explicit_time and w.codec in ("none", "zstd")]
-    stage.each(lambda c: [check(stage, c, w) for w in timed])
+    # What it wrote itself and what Java did: that all can read each other was seen when they exchanged.
+    stage.each(lambda c: [check(stage, c, w) for w in timed if w.writer.name in (c.name, "java")])
 
     def beyond(client):
-        if client.name != "kcat":      # kcat moves to the end by itself
+        if client.name not in ("kcat", "kafkajs", "platformatic"):      # these move to an end by themselves
             stage.report.attempt(f"{client.name} is told that an offset lies beyond the end",
                                  lambda: out_of_range(client, timed[0].topic, 100_000))
     if timed:
