@@ -4,6 +4,7 @@
 #include "base/batch_builder.h"
 #include "broker/broker.h"
 #include "peer.h"
+#include "server/kafka/subscription_bytes.h"
 #include "server/kafka/worker.h"
 #include "server/net/server.h"
 #include "support/catch.h"
@@ -26,7 +27,7 @@ struct kafka_server {
                           broker::config_map configured = {{"num.partitions", "4"}})
         : tables(std::move(configured)),
           store(tables.bindings(), fake_store::mode::threaded),
-          service(store, tables, {}),
+          service(store, tables, {.subscriptions = &kafka::subscription_bytes()}),
           parts{.options = {}, .store = store, .broker = service} {
         std::atomic<bool> started{false};
         service.start([&](std::error_code error) {
