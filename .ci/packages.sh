@@ -3,7 +3,7 @@
 
 build_packages=(g++ cmake ninja-build pkg-config ca-certificates
     libasio-dev libfmt-dev libexpected-dev liburing-dev libxxhash-dev libisal-dev libzstd-dev liblz4-dev zlib1g-dev
-    libsnappy-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libspdlog-dev robin-map-dev)
+    libre2-dev libsnappy-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libspdlog-dev robin-map-dev)
 client_packages=(kcat node:nodejs npm:npm)
 check_packages=(git ccache catch2 python3 python3-venv librdkafka-dev mvn:maven javac:default-jdk-headless go:golang-go make
     clang-14 libclang-rt-14-dev curl)

@@ -1,5 +1,6 @@
 // The one list of record kinds in the table of groups.
 #include "broker/groups/classic_record.h"
+#include "broker/groups/consumer_records.h"
 #include "broker/groups/group_table.h"
 
 #include <array>
@@ -17,6 +18,10 @@ constexpr std::array kinds{
                [](const group_record& record) {
                    return record.rest.empty() && read_classic_record(record.value).has_value();
                }},
+    kind_entry{consumer_group_kind, &consumer_record_readable},
+    kind_entry{consumer_member_kind, &consumer_record_readable},
+    kind_entry{consumer_current_kind, &consumer_record_readable},
+    kind_entry{consumer_target_kind, &consumer_record_readable},
 };
 
 }  // namespace
