@@ -101,7 +101,29 @@ void group_coordinator::state::learn(resident& group) {
         offsets_.set_hold(group.name, std::move(hold));
     }
     group_interests interests = group.group->interests();
-    if (interests.every_topic == group.interests.every_topic && interests.topics == group.interests.topics) return;
+    if (interests.every_topic == group.interests.every_topic && interests.topics == group.interests.topics)
+        return;
+    // A topic that came after the group looked for it and before it is noted here was told to nobody: look
+    // once more.
+    std::vector<std::string> again = interests.topics;
+    if (interests.every_topic && !group.interests.every_topic) {
+        with_.topics->each([&again](const topic_fact& topic) { again.push_back(topic.name); });
+    }
+    note_interests(group, std::move(interests));
+    look_again(std::move(again));
+}
+
+void group_coordinator::state::look_again(std::vector<std::string> topics) {
+    if (topics.empty()) return;
+    {
+        std::lock_guard lock(errands_mutex_);
+        std::move(topics.begin(), topics.end(), std::back_inserter(topics_));
+    }
+    std::lock_guard lock(deadlines_mutex_);
+    ring(0);
+}
+
+void group_coordinator::state::note_interests(resident& group, group_interests interests) {
     std::lock_guard lock(interests_mutex_);
     for (const std::string& topic : group.interests.topics) {
         const auto found = by_topic_.find(topic);

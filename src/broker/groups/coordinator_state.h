@@ -4,8 +4,8 @@
 //   coordinator_state.cc    groups come into memory and leave it; deadlines; what others hand over
 //   coordinator_offsets.cc  offsets, administration
 //
-// Locks, in the order in which they may be taken: a stripe (the groups of some names), then one of: an outbox, the
-// deadlines, the errands, the interests. None of the latter is held while another is taken.
+// Locks, in the order in which they may be taken: a stripe (the groups of some names), then one of: an
+// outbox, the deadlines, the errands, the interests. None of the latter is held while another is taken.
 #pragma once
 
 #include "broker/groups/errors.h"
@@ -39,7 +39,8 @@ struct resident {
 using resident_ptr = std::shared_ptr<resident>;
 
 struct group_coordinator::state {
-    state(store::store& store, const group_table& table, group_offsets& offsets, offset_commits& commits, context with)
+    state(store::store& store, const group_table& table, group_offsets& offsets, offset_commits& commits,
+          context with)
         : store_(store), table_(table), offsets_(offsets), commits_(commits), with_(std::move(with)) {}
 
     static constexpr unix_ms never = INT64_MAX;
@@ -62,14 +63,16 @@ struct group_coordinator::state {
     /// There is something of this group: members, a record or offsets.
     [[nodiscard]] bool known(const stripe& of, const std::string& name) const;
     [[nodiscard]] std::unique_ptr<machine> load(const std::string& name, unix_ms now) const;
-    /// In memory from now on; made from its records, or new with the machine that `make` gives (classic without).
+    /// In memory from now on; made from its records, or new with the machine that `make` gives (classic
+    /// without).
     resident& bring(stripe& of, const std::string& name, unix_ms now, bool consumer = false);
     void mend(resident& group, unix_ms now);
     /// Changes go out, answers wait for them; `group` may have left memory after this.
-    void carry_out(stripe& of, resident& group, effects step,
-                   std::vector<outbox::answer_function> more = {});
+    void carry_out(stripe& of, resident& group, effects step, std::vector<outbox::answer_function> more = {});
     void drop_if_idle(stripe& of, resident& group);
     void learn(resident& group);
+    void note_interests(resident& group, group_interests interests);
+    void look_again(std::vector<std::string> topics);
     void arm(resident& group);
 
     // ---- deadlines and errands ----
@@ -99,8 +102,8 @@ struct group_coordinator::state {
                 },
                 ticket(settled)};
     }
-    /// Feeds the group with `step(machine, token)`. A group that nobody knows and that must not come about by this:
-    /// `unknown` is the answer.
+    /// Feeds the group with `step(machine, token)`. A group that nobody knows and that must not come about by
+    /// this: `unknown` is the answer.
     template <class Answer, class Step>
     ticket feed(const std::string& name, bool create, bool consumer, std::error_code unknown, unix_ms now,
                 answer_to<Answer> done, Step step) {
