@@ -1,6 +1,7 @@
 #include "server/serve.h"
 
 #include "broker/broker.h"
+#include "broker/groups/consumer_group.h"
 #include "io/disk.h"
 #include "server/alarm_thread.h"
 #include "server/kafka/subscription_bytes.h"
@@ -192,6 +193,7 @@ int serve(const config::loaded& configuration) {
     broker::service broker(store, tables,
                            {.node_id = static_cast<std::int32_t>(config.kafka.node_id),
                             .subscriptions = &kafka::subscription_bytes(),
+                            .consumer_groups = broker::groups::consumer_group::factory(),
                             .log = [](std::string_view line) { log_line(log_level::info, line); }});
     std::promise<std::error_code> started;
     broker.start([&started](std::error_code error) { started.set_value(error); });

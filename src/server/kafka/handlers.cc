@@ -37,6 +37,8 @@ constexpr std::array list{
     handler_entry{key::offset_delete, 0, 0, make_offset_delete},
     handler_entry{key::describe_cluster, 0, 2, make_describe_cluster},
     handler_entry{key::list_transactions, 0, 2, make_list_transactions},
+    handler_entry{key::consumer_group_heartbeat, 0, 1, make_consumer_group_heartbeat, true},
+    handler_entry{key::consumer_group_describe, 0, 1, make_consumer_group_describe},
     handler_entry{key::describe_topic_partitions, 0, 0, make_describe_topic_partitions},
 };
 

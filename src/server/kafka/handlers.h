@@ -57,6 +57,8 @@ IMAGO_HANDLER(incremental_alter_configs)
 IMAGO_HANDLER(offset_delete)
 IMAGO_HANDLER(describe_cluster)
 IMAGO_HANDLER(list_transactions)
+IMAGO_HANDLER(consumer_group_heartbeat)
+IMAGO_HANDLER(consumer_group_describe)
 IMAGO_HANDLER(describe_topic_partitions)
 #undef IMAGO_HANDLER
 

@@ -31,6 +31,10 @@ protected:
                 entry.version_min == info.version_min ? info.shown_min : entry.version_min;
             reply().api_keys.push_back({static_cast<std::int16_t>(entry.key), shown, entry.version_max});
         }
+        // The consumer protocol, as consoles look for it. Clients go by the requests that are listed.
+        reply().supported_features = {{"group.version", 0, 1}};
+        reply().finalized_features_epoch = 0;
+        reply().finalized_features = {{"group.version", 1, 1}};
         respond_now();
     }
 };
