@@ -3,6 +3,7 @@
 
 #include "base/batch_builder.h"
 #include "broker/broker.h"
+#include "broker/groups/consumer_group.h"
 #include "peer.h"
 #include "server/kafka/subscription_bytes.h"
 #include "server/kafka/worker.h"
@@ -27,7 +28,8 @@ struct kafka_server {
                           broker::config_map configured = {{"num.partitions", "4"}})
         : tables(std::move(configured)),
           store(tables.bindings(), fake_store::mode::threaded),
-          service(store, tables, {.subscriptions = &kafka::subscription_bytes()}),
+          service(store, tables, {.subscriptions = &kafka::subscription_bytes(),
+                                  .consumer_groups = broker::groups::consumer_group::factory()}),
           parts{.options = {}, .store = store, .broker = service} {
         std::atomic<bool> started{false};
         service.start([&](std::error_code error) {

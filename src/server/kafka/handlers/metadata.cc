@@ -65,7 +65,7 @@ private:
     }
 
     void find(const wire::metadata_request::metadata_request_topic& wanted) {
-        const bool by_id = !wanted.name;
+        const bool by_id = !wanted.name || !wanted.topic_id.is_nil();  // Java says name "" with an id
         if (by_id) {
             if (broker::topic_ptr topic = with().broker.topics.find(wanted.topic_id)) {
                 return describe(*held_.emplace_back(std::move(topic)));
