@@ -3,7 +3,7 @@
 // Each object owns its connections and belongs to one thread: create it, call it and destroy it where its executor
 // runs, and let one thread at a time run that executor. Awaitables are started by awaiting them; they end with a
 // value or an error, never with an exception. Arguments passed by reference must live until the call has ended.
-// Call close() and await it before destroying an object.
+// Call close() and await it before destroying an object, which must outlive the calls on it.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -21,6 +21,7 @@
 #include "imago/group.h"
 #include "imago/message.h"
 #include "imago/options.h"
+#include "imago/pulled.h"
 #include "imago/result.h"
 #include "imago/topic.h"
 
@@ -67,16 +68,6 @@ public:
 private:
     struct impl;
     std::shared_ptr<impl> impl_;
-};
-
-/// Records of one partition, in order. The views are good until the next pull() or close().
-struct pulled {
-    std::string_view topic;
-    std::int32_t partition = -1;
-    std::span<const record> records;  ///< empty when nothing came in time, or with an error
-    std::int64_t next_offset = -1;    ///< where the partition's position is now
-    std::int64_t end_offset = -1;     ///< of the partition, when the server answered
-    std::error_code error;            ///< of this partition: it is not fetched from again until seek()
 };
 
 /// Pulls records from partitions that are assigned by hand, fetching ahead.

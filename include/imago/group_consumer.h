@@ -9,27 +9,6 @@
 
 namespace imago::client {
 
-/// A change of what a member owns, told by pull() between records.
-enum class rebalance : std::uint8_t {
-    none,      ///< no change: records, or nothing
-    assigned,  ///< these partitions are ours now; seek() may say where to begin
-    revoked,   ///< these go to others once pull() is called again: finish, and commit what is yours to commit
-    lost,      ///< these went to others already, for the group has given us up: nothing of them can be committed
-};
-
-/// What pull() gave: records of one partition, or a change of the assignment. Views are good until the next pull().
-struct group_pulled : pulled {
-    rebalance change = rebalance::none;
-    std::span<const topic_partition> partitions;  ///< those that the change is about; may be empty
-};
-
-/// A committed position.
-struct committed_offset {
-    std::int64_t offset = -1;  ///< -1: nothing is committed
-    std::int32_t leader_epoch = -1;
-    std::string metadata;
-};
-
 /// A member of a consumer group, over the classic protocol or KIP-848's.
 ///
 /// Belongs to the thread of its executor, as all of imago/async.h. Heartbeats and rebalances go on in the background

@@ -1,6 +1,7 @@
 #include "imago/errors.h"
 
 #include <array>
+#include <cerrno>
 #include <string>
 
 #include "wire/kafka/error_code.h"
@@ -67,6 +68,22 @@ std::error_code from_wire(std::int16_t code) noexcept {
 
 bool is_retriable(std::error_code error) noexcept {
     if (error.category() == kafka_category()) return wire::kafka::is_retriable(known(error.value()));
+    // What the system says when a server is away for a while.
+    if (error.category() == std::system_category()) {
+        switch (error.value()) {
+            case ECONNREFUSED:
+            case ECONNRESET:
+            case ECONNABORTED:
+            case EPIPE:
+            case ETIMEDOUT:
+            case EHOSTUNREACH:
+            case EHOSTDOWN:
+            case ENETUNREACH:
+            case ENETDOWN:
+            case ENETRESET: return true;
+            default: return false;
+        }
+    }
     return error == client_errc::timed_out || error == client_errc::connection_lost ||
            error == client_errc::not_reachable;
 }
