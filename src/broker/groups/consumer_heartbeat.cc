@@ -146,8 +146,12 @@ effects consumer_group::consumer_heartbeat(token to, const consumer_heartbeat_re
     if (asked.owned) owned = to_set(*asked.owned);
     const partition_set* owned_or_null = owned ? &*owned : nullptr;
     news what;
-    what.topics = &asked.topics;
-    what.regex = &asked.topic_regex;
+    // Who joins says everything: what is not said does not come from a member whose place it takes.
+    const bool joins = asked.member_epoch == 0;
+    const std::optional<std::vector<std::string>> no_topics{std::in_place};
+    const std::optional<std::string> no_regex{std::in_place};
+    what.topics = joins && !asked.topics ? &no_topics : &asked.topics;
+    what.regex = joins && !asked.topic_regex ? &no_regex : &asked.topic_regex;
     if (asked.topic_regex && !asked.topic_regex->empty()) {
         std::string problem;
         what.pattern = topic_pattern::make(*asked.topic_regex, problem);
