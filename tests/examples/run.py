@@ -167,7 +167,7 @@ class Suite:
                 if sum(map(len, shares)) == 6 and len(set().union(*shares)) == 6 and max(map(len, shares)) - min(map(len, shares)) <= 1:
                     return shares
                 for each in members:
-                    expect(each.process.poll() is None, f"a member ended:\n" + "\n".join(each.lines()[-20:]))
+                    expect(each.process.poll() is None, "a member ended:\n" + "\n".join(each.lines()[-20:]))
                 time.sleep(0.1)
             raise Failed("no balance:\n" + "\n--\n".join("\n".join(l for l in each.lines() if not l.startswith("record"))
                                                         for each in members))
@@ -227,8 +227,8 @@ class Suite:
             again.end(signal.SIGTERM)
 
     def test_members_survive_a_server_that_dies_and_returns(self):
-        topic = self.filled("returns", partitions=2)
         for protocol in ("classic", "consumer"):
+            topic = self.filled(f"returns-{protocol}", partitions=2)
             one = self.run("group_member", f"returns-{protocol}", topic, protocol)
             one.wait_for(lambda lines: sum(l.startswith("record") for l in lines) >= len(values), "all messages")
             self.server.kill()
@@ -237,7 +237,6 @@ class Suite:
             self.run("produce", topic, len(values)).end()
             one.wait_for(lambda lines: len({l for l in lines if l.startswith("record")}) >= 2 * len(values), "more messages", 90)
             one.end(signal.SIGTERM)
-            topic = self.filled("returns-again", partitions=2)
 
 
 def main():
