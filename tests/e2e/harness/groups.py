@@ -128,8 +128,8 @@ class Judge:
                 since = gained(m, place, at)
                 before = [c for c in commits[place] if c[1] > offset and c[0] < since]
                 if before:
-                    wrong = wrong or (f"{value} (queue {place[1]}, offset {offset}) came again to {m.label}, which has had the queue "
-                                      f"only since {since}, but {before[0][1]} was committed at {before[0][0]}")
+                    wrong = wrong or (f"{value} (queue {place[1]}, offset {offset}) came again to {m.label}, which has had the "
+                                      f"queue only since {since}, but {before[0][1]} was committed at {before[0][0]}")
         return count, wrong
 
 

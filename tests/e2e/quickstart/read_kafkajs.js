@@ -78,7 +78,7 @@ async function main([address, topic, wanted, like, file]) {
   await shared(members, partitions)
   for (const m of members) m.open = true
   await done
-  const shares = members.map(m => `${m.name} had ${m.records} records of queues ${m.partitions.join(' ')}`)
+  const shares = members.map(m => `${m.name} had ${m.records} records of queues ${[...m.partitions].sort((a, b) => a - b).join(' ')}`)
   await Promise.all(members.map(m => m.consumer.disconnect()))
   await new Promise(closed => out.end(closed))
   bar.finish()
