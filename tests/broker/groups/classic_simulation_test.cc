@@ -3,6 +3,7 @@
 //
 //   owners     within one generation no queue is given to two members (a static member that comes back is the same)
 //   offsets    what was acknowledged as committed is never lost, and never goes back
+//   handed out what a member is told of its generation is what the leader gave it, however often it asks
 //   fencing    a commit is accepted only from a member of the generation that was handed out last
 //   answers    each request is answered at most once
 // and when it has been quiet for a while:
@@ -31,6 +32,7 @@ struct observer {
     group_world& world;
     broker::topic_ptr topic;
     std::map<std::pair<std::int32_t, std::int32_t>, std::string> owners;  ///< generation, queue -> who
+    std::map<std::pair<std::int32_t, std::string>, std::string> told;  ///< generation, who -> assignment
     std::map<std::int32_t, std::int64_t> acknowledged;
     std::int32_t handed_out = 0;  ///< the latest generation of which an assignment was seen
     std::size_t commits = 0;
@@ -65,7 +67,8 @@ public:
     [[nodiscard]] bool settled() const { return alive_ && state_ == state::stable; }
     [[nodiscard]] std::int32_t generation() const { return generation_; }
     [[nodiscard]] const std::set<std::int32_t>& queues() const { return queues_; }
-    [[nodiscard]] const groups::instance_id& instance() const { return instance_; }
+    [[nodiscard]] const std::string& member_id() const { return member_; }
+    [[nodiscard]] const std::string& assignment() const { return assignment_; }
 
     void crash() {
         alive_ = false;
@@ -189,6 +192,7 @@ private:
         if (answer.error) return trouble(answer.error);
         ++turn_;
         state_ = state::stable;
+        assignment_ = answer.assignment;
         queues_.clear();
         for (std::size_t at = 0; at < answer.assignment.size();) {
             const std::size_t end = answer.assignment.find(' ', at);
@@ -196,6 +200,7 @@ private:
             at = end + 1;
         }
         for (const std::int32_t queue : queues_) all_.given(generation_, queue, name());
+        REQUIRE(all_.told.try_emplace({generation_, name()}, answer.assignment).first->second == answer.assignment);
         all_.handed_out = std::max(all_.handed_out, generation_);
         heartbeat_later();
         commit_later();
@@ -290,6 +295,7 @@ private:
     std::string member_;
     std::int32_t generation_ = -1;
     std::set<std::int32_t> queues_;
+    std::string assignment_;
     state state_ = state::joining;
     bool alive_ = true;
     int turn_ = 0;
@@ -376,6 +382,10 @@ void simulate(std::uint64_t seed, totals& sum) {
     }
 
     world.calm = true;
+    if (seed % 4 == 0) {
+        world.run(world.now + 100'000);
+        world.restart();  // everybody goes on where it was
+    }
     world.run(world.now + 400'000);  // beyond every timeout, that of lost new members too
     std::map<std::int32_t, int> given;
     std::int32_t generation = 0;
@@ -391,6 +401,12 @@ void simulate(std::uint64_t seed, totals& sum) {
         const auto list = world.server().group_work.list(world.now);
         REQUIRE(list.size() == 1);
         CHECK(list[0].state == group_state::stable);
+        const auto shown = std::make_shared<std::map<std::string, std::string>>();
+        world.server().group_work.describe(group_name, world.now, [shown](std::error_code, groups::group_view view) {
+            for (const auto& member : view.members) (*shown)[member.member_id] = member.assignment;
+        });
+        CHECK(shown->size() == living().size());
+        for (client* one : living()) CHECK((*shown)[one->member_id()] == one->assignment());
     }
     all.check_offsets();
     CHECK(world.owed() <= static_cast<int>(living().size()));  // heartbeats and commits that are on their way
