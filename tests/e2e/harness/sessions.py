@@ -125,7 +125,7 @@ class Session:
 
 def young_node():
     """A Node for what needs a newer one than the system's: setup fetches it then."""
-    own = sorted((cache() / "node" / "node_modules").glob("node-linux-*/bin/node"))
+    own = sorted((cache() / "node" / "runtime" / "node_modules").glob("node-linux-*/bin/node"))
     return own[0] if own else "node"
 
 
