@@ -119,6 +119,8 @@ void log_thread::wake() {
 void log_thread::fill(store_statistics& statistics) const {
     statistics.groups = groups_.load(std::memory_order_relaxed);
     statistics.frames = frames_.load(std::memory_order_relaxed);
+    statistics.records = records_.load(std::memory_order_relaxed);
+    statistics.flushes = flushes_.copy();
     statistics.batch_bytes = batch_bytes_.load(std::memory_order_relaxed);
     statistics.log_bytes = log_bytes_.load(std::memory_order_relaxed);
     statistics.duplicates = duplicates_.load(std::memory_order_relaxed);
@@ -289,6 +291,7 @@ void log_thread::append_frame(queue_id queue, byte_view bytes, std::uint64_t has
     slot.next = slot.next + header.count;
     building_.push_back(waiting);
     add(frames_, 1);
+    if (queue != change_queue) add(records_, header.count);
     add(batch_bytes_, size);
 }
 
@@ -371,6 +374,7 @@ void log_thread::start_write() {
     std::swap(building_, writing_);
     building_.clear();
     writer_busy_.store(true, std::memory_order_seq_cst);
+    write_started_ = std::chrono::steady_clock::now();
     (void)writer_.submit();
     ring_->flush();
     const auto& active = *parts_.segments->active();
@@ -390,6 +394,7 @@ void log_thread::on_written(std::error_code error) {
         return;
     }
     add(groups_, 1);
+    flushes_.add(std::chrono::steady_clock::now() - write_started_);
     const log_position durable = writer_.durable();
     const std::uint64_t before = published_.load(std::memory_order_relaxed);
     add(log_bytes_, durable.value - before);

@@ -10,6 +10,7 @@
 #include "commitlog/log_writer.h"
 #include "store/change_codec.h"
 #include "store/inbox.h"
+#include "store/latency_histogram.h"
 #include "store/log_usage.h"
 #include "store/producers.h"
 #include "store/store.h"
@@ -140,7 +141,9 @@ private:
     std::atomic<std::uint64_t> published_{0};
     std::atomic<bool> failed_{false};
     std::atomic<int> reported_{0};  ///< errno of report_failure
-    std::atomic<std::uint64_t> groups_{0}, frames_{0}, batch_bytes_{0}, log_bytes_{0}, duplicates_{0};
+    std::atomic<std::uint64_t> groups_{0}, frames_{0}, records_{0}, batch_bytes_{0}, log_bytes_{0}, duplicates_{0};
+    latency_histogram flushes_;
+    std::chrono::steady_clock::time_point write_started_;
 };
 
 }  // namespace imago::store

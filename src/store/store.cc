@@ -124,7 +124,13 @@ public:
         statistics.damaged_reads = counters_.damaged.load(std::memory_order_relaxed);
         statistics.segments = parts_.segments->list().size();
         statistics.checkpoints = maintenance_->checkpoints_written();
-        statistics.index_blocks_written = parts_.index->used().blocks_written;
+        const consumequeue::queue_index::usage used = parts_.index->used();
+        statistics.index_blocks_written = used.blocks_written;
+        statistics.index_blocks_waiting = used.blocks_waiting;
+        statistics.index_tail_bytes = used.tail_bytes;
+        statistics.queues = used.queues;
+        statistics.waiters = used.waiters;
+        statistics.cache_bytes = parts_.cache->bytes();
         statistics.out_of_space = parts_.segments->out_of_space();
         return statistics;
     }

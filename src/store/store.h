@@ -25,6 +25,7 @@
 #include "consumequeue/queue_index.h"
 #include "io/disk.h"
 #include "store/errors.h"
+#include "store/latency_histogram.h"
 #include "store/table.h"
 
 namespace imago::store {
@@ -165,13 +166,20 @@ struct recovery_report {
 /// Counters since open; any thread.
 struct store_statistics {
     std::uint64_t groups = 0;             ///< durable writes of the log = device flushes asked for
+    latency_counts flushes;               ///< how long each of them took
     std::uint64_t frames = 0;
+    std::uint64_t records = 0;            ///< in batches of queues; changes of tables are none
     std::uint64_t batch_bytes = 0;
     std::uint64_t log_bytes = 0;          ///< with frame headers and padding
     std::uint64_t cache_reads = 0;        ///< batches served from memory
     std::uint64_t disk_reads = 0;         ///< read operations on the log
     std::uint64_t damaged_reads = 0;
     std::uint64_t segments = 0;
+    std::uint64_t cache_bytes = 0;        ///< memory of the newest part of the log
+    std::uint64_t queues = 0;
+    std::uint64_t index_tail_bytes = 0;   ///< memory of the newest part of the indexes
+    std::uint64_t index_blocks_waiting = 0;
+    std::uint64_t waiters = 0;            ///< reads that wait for a queue to grow
     std::uint64_t checkpoints = 0;
     std::uint64_t index_blocks_written = 0;
     std::uint64_t duplicates = 0;
