@@ -170,6 +170,13 @@ public:
         if (std::exchange(connection.listed_as_wanting, true)) return;
         hungry_.push_back(&connection);
     }
+    void received(std::size_t bytes) override { raise(received_, bytes); }
+    void sent(std::size_t bytes) override { raise(sent_, bytes); }
+    /// Any thread.
+    void count(net_statistics& statistics) const {
+        statistics.bytes_received += received_.load(std::memory_order_relaxed);
+        statistics.bytes_sent += sent_.load(std::memory_order_relaxed);
+    }
     void gone(socket_connection& connection) override {
         if (connection.listed_as_wanting) std::erase(hungry_, &connection);
         if (connection.previous != nullptr) connection.previous->next = connection.next;
@@ -183,6 +190,9 @@ public:
     }
 
 private:
+    static void raise(std::atomic<std::uint64_t>& counter, std::uint64_t by) {
+        counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);  // one writer
+    }
     template <class F>
     void each_connection(F&& call) {
         for (socket_connection *each = first_, *next = nullptr; each != nullptr; each = next) {
@@ -207,6 +217,8 @@ private:
     std::atomic<bool> bytes_free_posted_{false};
     bool draining_ = false;
     std::function<void()> drained_;
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> sent_{0};
     std::thread thread_;
 };
 
@@ -337,6 +349,8 @@ net_statistics server::statistics() const {
     net_statistics statistics;
     state_->entrance.count(statistics);
     statistics.bytes_held = state_->bytes.used();
+    statistics.bytes_held_max = state_->options.total_bytes_max;
+    for (const auto& thread : state_->threads) thread->count(statistics);
     return statistics;
 }
 

@@ -18,6 +18,9 @@ struct net_statistics {
     std::size_t accepted = 0;
     std::size_t refused = 0;     ///< over a limit of connections
     std::size_t bytes_held = 0;  ///< of requests and answers in flight, all connections
+    std::size_t bytes_held_max = 0;  ///< from which on reading stops
+    std::uint64_t bytes_received = 0;
+    std::uint64_t bytes_sent = 0;
 };
 
 /// Makes the protocol of a loop, on that loop's thread. It is destroyed there too, after its last connection.

@@ -83,13 +83,13 @@ public:
     virtual void start() = 0;
     /// The peer is gone or the server is stopping: whatever only waits should finish now, with what there is.
     virtual void hurry() {}
-    /// The answer, complete with its length field, as the parts that are to be sent; empty when the request
+    /// The answer, with whatever frames it, as the parts that are to be sent; empty when the request
     /// has none. Asked after finish(); the bytes must stay until release().
     [[nodiscard]] virtual std::span<const byte_view> answer() = 0;
     /// Net is done with it: the answer was sent or the connection is gone. The protocol may use it again.
     virtual void release() = 0;
 
-    /// The request without its length field; stays until release().
+    /// The request as session::find_frame() found it; stays until release().
     [[nodiscard]] byte_view frame() const { return frame_; }
     [[nodiscard]] connection& link() const { return *link_; }
 
@@ -115,10 +115,23 @@ private:
     bool close_after_ = false;
 };
 
+/// Where the first frame stands in the bytes that have come.
+struct frame_place {
+    std::size_t skip = 0;      ///< bytes in front of it that are not part of it
+    std::int64_t size = 0;     ///< its bytes, also those still to come; not above 0: closes the connection
+    std::size_t unknown = 0;   ///< if not 0, size is not known before so many bytes have come
+};
+
 class session {
 public:
     virtual ~session() = default;
-    /// A whole frame (without its length field) came. The exchange to work on it, not started yet; null
+    /// Cuts what came into frames; `have` begins where the last frame ended and is not empty. The default is a length
+    /// of four bytes, big-endian, in front of each.
+    [[nodiscard]] virtual frame_place find_frame(byte_view have) const {
+        if (have.size() < sizeof(std::int32_t)) return {.unknown = sizeof(std::int32_t)};
+        return {.skip = sizeof(std::int32_t), .size = load_be<std::int32_t>(have.data())};
+    }
+    /// A whole frame (as find_frame() found it) came. The exchange to work on it, not started yet; null
     /// closes the connection. The view is only for choosing: the exchange gets its own.
     [[nodiscard]] virtual exchange* accept(byte_view frame) = 0;
 };

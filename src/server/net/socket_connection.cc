@@ -11,7 +11,6 @@
 namespace imago::net {
 
 namespace {
-constexpr std::size_t length_size = 4;
 /// One read: enough for many small requests, or for the first part of a large one.
 constexpr std::size_t read_size = 128 * 1024;
 /// Frames up to this size are copied out of the buffer they came in.
@@ -106,6 +105,7 @@ bool socket_connection::receive(std::size_t& room) {
         return false;
     }
     last_active_ = loop::clock::now();
+    host_.received(static_cast<std::size_t>(got));
     end_ += static_cast<std::size_t>(got);
     room = space - static_cast<std::size_t>(got);
     take_frames();
@@ -127,22 +127,23 @@ void socket_connection::take_frames() {
     std::size_t needed = 0;  // of a frame that is not whole yet
     while (!closed_ && !close_when_sent_ && !draining_ && !over_limits()) {
         const std::size_t have = end_ - begin_;
-        if (have < length_size) {
-            needed = length_size;
+        if (have == 0) break;
+        const frame_place place = session_->find_frame({in_->data() + begin_, have});
+        if (place.unknown > 0) {
+            needed = place.unknown;
             break;
         }
-        const auto length = load_be<std::int32_t>(in_->data() + begin_);
-        if (length <= 0 || static_cast<std::size_t>(length) > host_.options().frame_bytes_max) {
+        if (place.size <= 0 || static_cast<std::size_t>(place.size) > host_.options().frame_bytes_max) {
             if (host_.options().log) {
-                host_.options().log(peer_ + ": closing: a frame of " + std::to_string(length) +
+                host_.options().log(peer_ + ": closing: a frame of " + std::to_string(place.size) +
                                     " bytes is not allowed");
             }
             close();
             break;
         }
-        needed = length_size + static_cast<std::size_t>(length);
+        needed = place.skip + static_cast<std::size_t>(place.size);
         if (have < needed) break;
-        const byte_view frame(in_->data() + begin_ + length_size, static_cast<std::size_t>(length));
+        const byte_view frame(in_->data() + begin_ + place.skip, static_cast<std::size_t>(place.size));
         begin_ += needed;
         needed = 0;
         begin(frame);
@@ -333,6 +334,7 @@ bool socket_connection::send_ready() {
         }
         last_active_ = loop::clock::now();
         sent = static_cast<std::size_t>(result);
+        host_.sent(sent);
     }
     release_sent(sent);
     if (sent < bytes) wait_writable();

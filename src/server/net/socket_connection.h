@@ -25,6 +25,9 @@ public:
     virtual void bytes_free() = 0;
     /// Calls look_again() when bytes_free() was called, by any loop.
     virtual void wants_bytes(socket_connection& connection) = 0;
+    /// For the statistics.
+    virtual void received(std::size_t bytes) = 0;
+    virtual void sent(std::size_t bytes) = 0;
     /// Nothing refers to the connection any more: destroy it.
     virtual void gone(socket_connection& connection) = 0;
 
