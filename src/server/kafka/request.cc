@@ -5,6 +5,7 @@
 namespace imago::kafka {
 
 void request::start() {
+    home_.count_request(kind_);
     wire::reader in(frame());
     const auto header = wire::decode_request_header(in);
     if (!header) return malformed(header.error());
@@ -31,7 +32,10 @@ void request::log(std::string_view what) const {
     home_.complain(line);
 }
 
+void request::count_error() { home_.count_error(kind_); }
+
 void request::malformed(std::error_code why) {
+    count_error();
     log("closing: " + why.message());
     finish(then::close);
 }

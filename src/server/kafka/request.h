@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/kafka/services.h"
+#include "server/kafka/traffic.h"
 #include "server/kafka/wire.h"
 #include "server/net/session.h"
 #include "wire/gather_buffer.h"
@@ -52,6 +53,7 @@ protected:
 
     template <class Response>
     void respond(const Response& response) {
+        if (tells_error(response)) count_error();
         wire::encode_response_frame(out_, header_, response);
         finish();
     }
@@ -60,11 +62,14 @@ protected:
     void respond_as(std::int16_t version, const Response& response) {
         wire::request_header other = header_;
         other.version = version;
+        if (tells_error(response)) count_error();
         wire::encode_response_frame(out_, other, response);
         finish();
     }
 
 private:
+    void count_error();
+
     worker& home_;
     const std::size_t kind_;
     wire::request_header header_;

@@ -34,6 +34,8 @@ struct kafka_options {
     std::function<void(std::string_view)> log;  ///< one line for the operator; any thread
 };
 
+class traffic;
+
 /// The only epoch there is while one server owns everything.
 inline constexpr std::int32_t leader_epoch_now = 0;
 
@@ -41,6 +43,7 @@ struct services {
     kafka_options options;
     store::store& store;
     broker::service& broker;
+    traffic* counts = nullptr;  ///< optional
 };
 
 }  // namespace imago::kafka

@@ -39,7 +39,10 @@ result<std::unique_ptr<net::protocol>> worker::make(const services& services, ne
 }
 
 worker::worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader)
-    : services_(services), loop_(loop), reader_(std::move(reader)),
+    : services_(services),
+      own_counters_(services.counts == nullptr ? new api_counter[handlers().size()] : nullptr),
+      counters_(services.counts == nullptr ? own_counters_.get() : services.counts->join()),
+      loop_(loop), reader_(std::move(reader)),
       fetch_sessions_(std::make_unique<kafka::fetch_sessions>(services.store, services.broker.topics, loop,
                                                               services.options.fetch_session_places_max)),
       free_(handlers().size()) {

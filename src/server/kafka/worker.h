@@ -3,6 +3,7 @@
 
 #include "server/kafka/request.h"
 #include "server/kafka/services.h"
+#include "server/kafka/traffic.h"
 #include "server/net/session.h"
 #include "store/store.h"
 
@@ -31,6 +32,9 @@ public:
     /// The request for this frame; null if there is no such API or version.
     [[nodiscard]] request* request_for(byte_view frame);
     void recycle(request& request);
+    /// Counts a request, or an answer that tells an error.
+    void count_request(std::size_t kind) { api_counter::raise(counters_[kind].requests); }
+    void count_error(std::size_t kind) { api_counter::raise(counters_[kind].errors); }
     /// A line about what a client did wrong. Only so many in a second: nobody may fill the operator's disk.
     void complain(std::string_view line);
 
@@ -38,6 +42,8 @@ private:
     worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader);
 
     const services& services_;
+    std::unique_ptr<api_counter[]> own_counters_;  // when nobody collects them
+    api_counter* counters_;
     net::event_loop& loop_;
     std::unique_ptr<store::reader> reader_;
     std::unique_ptr<kafka::fetch_sessions> fetch_sessions_;
