@@ -115,6 +115,11 @@ public:
     /// The servers; filled by any call that asked for metadata, and by this one.
     [[nodiscard]] asio::awaitable<result<std::vector<broker_info>>> describe_brokers();
 
+    [[nodiscard]] asio::awaitable<result<cluster_info>> describe_cluster();
+    /// What the partitions of these topics, or of all if none is given, take on the disks: one for each copy.
+    [[nodiscard]] asio::awaitable<result<std::vector<partition_size>>> describe_log_dirs(
+        std::vector<topic_info> topics);
+
     /// One outcome for each topic; the call itself fails only when no server could be asked.
     [[nodiscard]] asio::awaitable<result<std::vector<named_outcome>>> create_topics(std::vector<new_topic> topics,
                                                                                     bool validate_only = false);

@@ -18,6 +18,12 @@ struct broker_info {
     std::string rack;
 };
 
+struct cluster_info {
+    std::string id;
+    std::int32_t controller = -1;
+    std::vector<broker_info> brokers;
+};
+
 struct partition_info {
     std::int32_t index = 0;
     std::int32_t leader = -1;  ///< -1 = none at the moment
@@ -37,6 +43,13 @@ struct topic_partition {
     std::string topic;
     std::int32_t partition = 0;
     auto operator<=>(const topic_partition&) const = default;
+};
+
+/// How much room the messages of a partition take on one server.
+struct partition_size {
+    topic_partition where;
+    std::int32_t broker = -1;
+    std::int64_t bytes = 0;
 };
 
 struct new_topic {

@@ -15,7 +15,9 @@ constexpr std::uint32_t change_queue = 0;
 
 class inspector {
 public:
-    inspector(folder& from, inspection& into) : from_(from), into_(into) {}
+    inspector(folder& from, inspection& into, const progress& tell) : from_(from), into_(into), tell_(tell) {
+        for (const segment_entry& each : from.segments()) bytes_ += each.bytes;
+    }
 
     void run(bool with_index) {
         if (!from_.manifest_valid())
@@ -27,17 +29,23 @@ public:
         std::uint64_t durable = into_.checkpoints.durable;
         if (from_.frontier()) durable = std::max(durable, from_.frontier()->frontier);
         // Where the log ends is known only when it has been walked, so a first walk finds the end.
-        into_.log = walk(from_, durable, [](const walked_frame&) {});
+        into_.log = walk(from_, durable, [this](const walked_frame& frame) { tell_progress(frame, 0); });
         into_.log = walk(from_, durable, [this, end = into_.log.end](const walked_frame& frame) {
             if (frame.header.position < end) take(frame);
+            tell_progress(frame, bytes_);
         });
         tell_log();
         check_checkpoint();
         if (with_index) check_index();
         std::erase_if(into_.queues, [](const auto& each) { return each.first == change_queue; });
+        if (tell_) tell_(2 * bytes_, 2 * bytes_);
     }
 
 private:
+    void tell_progress(const walked_frame& frame, std::uint64_t before) {
+        if (!tell_ || ++frames_seen_ % 64 != 0) return;
+        tell_(before + frame.header.position - from_.segments().front().base, 2 * bytes_);
+    }
     finding& add(severity level, std::string place, std::string what) {
         finding& made = into_.findings.emplace_back();
         made.level = level;
@@ -301,6 +309,9 @@ private:
 
     folder& from_;
     inspection& into_;
+    const progress& tell_;
+    std::uint64_t bytes_ = 0;  // of all segments
+    std::uint64_t frames_seen_ = 0;
     std::map<std::uint32_t, expectation> next_;
     std::map<std::uint32_t, std::int64_t> starts_;
     std::vector<std::uint64_t> holes_;  // segments that do not follow the one before
@@ -314,9 +325,9 @@ bool inspection::sound() const {
                         [](const finding& each) { return each.level == severity::error; });
 }
 
-inspection inspect(folder& from, bool with_index) {
+inspection inspect(folder& from, bool with_index, const progress& tell) {
     inspection made;
-    inspector(from, made).run(with_index);
+    inspector(from, made, tell).run(with_index);
     return made;
 }
 

@@ -1,6 +1,7 @@
 // Looks at everything in a data folder and tells what is wrong, where, and whom it concerns.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -52,8 +53,11 @@ struct inspection {
     [[nodiscard]] bool sound() const;
 };
 
-/// Walks the log once, then reads checkpoint and, with `with_index`, all index files. Memory grows with the number of
+/// Told now and then how far a long look is, in bytes of the log; the last time with done = total.
+using progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Walks the log, then reads checkpoint and, with `with_index`, all index files. Memory grows with the number of
 /// queues, not with the log.
-[[nodiscard]] inspection inspect(folder& from, bool with_index);
+[[nodiscard]] inspection inspect(folder& from, bool with_index, const progress& tell = {});
 
 }  // namespace imago::inspect

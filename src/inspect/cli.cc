@@ -21,6 +21,7 @@ struct log_settings {
     std::string output = "table";
     dump_filter filter;
     bool no_index = false;
+    progress tell;
 
     [[nodiscard]] bool as_json() const { return output == "json"; }
 };
@@ -72,7 +73,7 @@ int with_folder(const log_settings& settings, F work) {
 
 int check(const log_settings& settings) {
     return with_folder(settings, [&](folder& from) {
-        const inspection found = inspect(from, !settings.no_index);
+        const inspection found = inspect(from, !settings.no_index, settings.tell);
         std::size_t errors = 0;
         for (const finding& each : found.findings) errors += each.level == severity::error ? 1 : 0;
         if (settings.as_json()) {
@@ -131,7 +132,7 @@ void print_info(folder& from, const inspection& found) {
 
 int info(const log_settings& settings) {
     return with_folder(settings, [&](folder& from) {
-        const inspection found = inspect(from, false);
+        const inspection found = inspect(from, false, settings.tell);
         if (!settings.as_json()) {
             print_info(from, found);
             return found.sound() ? 0 : 1;
@@ -165,13 +166,14 @@ int dump_log(const log_settings& settings) {
 
 }  // namespace
 
-void add_log_commands(CLI::App& app, std::function<int()>& chosen) {
+void add_log_commands(CLI::App& app, std::function<int()>& chosen, const progress& tell) {
     CLI::App* log = app.add_subcommand("log", "Look at a data folder without a server; changes nothing");
     log->require_subcommand(1);
     log->footer("\nWorks on a stopped or damaged folder. Exit code: 0 sound, 1 something is wrong or cannot be read, "
                 "2 wrong arguments.");
     const auto add = [&](const char* name, const char* what, const char* footer, int (*work)(const log_settings&)) {
         auto settings = std::make_shared<log_settings>();
+        settings->tell = tell;
         CLI::App* command = log->add_subcommand(name, what);
         command->footer(footer);
         command->add_option("directory", settings->directory, "The data folder")->required()->type_name("DIR");

@@ -1,6 +1,8 @@
 // The one binary: finds out what is asked for and hands over.
 #include "client/bench/command.h"
 #include "client/cli/commands.h"
+#include "client/cli/completion.h"
+#include "client/cli/progress.h"
 #include "inspect/cli.h"
 #include "server/config/keys.h"
 #include "server/config/load.h"
@@ -128,7 +130,8 @@ int main(int argc, char** argv) {
     add_config_commands(app, chosen, check_flags, show_flags, format);
     imago::client::cli::add_client_commands(app, chosen);
     imago::bench::add_bench_commands(app, chosen);
-    imago::inspect::add_log_commands(app, chosen);
+    imago::inspect::add_log_commands(app, chosen, imago::client::cli::show_byte_progress());
+    if (const auto answered = imago::client::cli::answer_completion(app, argc, argv)) return *answered;
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

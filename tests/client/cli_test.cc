@@ -176,7 +176,7 @@ TEST_CASE("a topic can be typed with its partitions", "[client]") {
 
 TEST_CASE("a bar that counts things fits its line", "[client]") {
     CHECK(progress_bar::count_line(250, 1000, "partitions", 2, 79) ==
-          "[==========                              ]  25%  250 of 1,000 partitions  6 s left");
+          "[=========                            ]  25%  250 of 1,000 partitions  6 s left");
     for (int width = 0; width < 100; ++width)
         CHECK(progress_bar::count_line(1, 3, "topics", 1, width).size() <= static_cast<std::size_t>(width));
 }

@@ -9,6 +9,9 @@ void add_client_commands(CLI::App& app, action& chosen) {
     add_group_commands(app, chosen);
     add_produce_command(app, chosen);
     add_consume_command(app, chosen);
+    add_top_command(app, chosen);
+    add_context_commands(app, chosen);
+    add_completion_command(app, chosen);
 }
 
 }  // namespace imago::client::cli

@@ -1,4 +1,4 @@
-// The commands of the `imago` binary that speak to a server: topic, group, produce, consume.
+// The commands of the `imago` binary that speak to a server: topic, group, produce, consume, top; and context, completion.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,11 @@ void add_client_commands(CLI::App& app, action& chosen);
 
 // One function a command; add_client_commands() calls them.
 void add_topic_commands(CLI::App& app, action& chosen);
+void add_completion_command(CLI::App& app, action& chosen);
+void add_context_commands(CLI::App& app, action& chosen);
 void add_group_commands(CLI::App& app, action& chosen);
 void add_produce_command(CLI::App& app, action& chosen);
 void add_consume_command(CLI::App& app, action& chosen);
+void add_top_command(CLI::App& app, action& chosen);
 
 }  // namespace imago::client::cli

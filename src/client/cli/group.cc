@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "client/cli/commands.h"
+#include "client/cli/completion.h"
 #include "client/cli/consume_start.h"
 
 namespace imago::client::cli {
@@ -230,10 +231,12 @@ void add_group_commands(CLI::App& app, action& chosen) {
                                   "  imago group list\n"
                                   "  imago group list --state Empty --type classic --json",
                                   names::none, list_groups);
-    listing->add_option("--state", l->states, "Only groups in this state; may be given again")->type_name("STATE")
-        ->allow_extra_args(false);
-    listing->add_option("--type", l->types, "Only groups of this type (classic, consumer); may be given again")
-        ->type_name("TYPE")->allow_extra_args(false);
+    offer(listing->add_option("--state", l->states, "Only groups in this state; may be given again")->type_name("STATE")
+              ->allow_extra_args(false),
+          {"Stable", "Empty", "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "Dead"});
+    offer(listing->add_option("--type", l->types, "Only groups of this type (classic, consumer); may be given again")
+              ->type_name("TYPE")->allow_extra_args(false),
+          {"classic", "consumer"});
 
     const auto [describing, d] = add("describe", "Members, committed offsets and lag of groups",
                                      "\nLag is the end of a partition less what is committed; '-' where nothing is.\n"

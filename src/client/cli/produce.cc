@@ -9,6 +9,7 @@
 
 #include "client/cli/block_reader.h"
 #include "client/cli/commands.h"
+#include "client/cli/completion.h"
 #include "client/cli/escapes.h"
 #include "client/cli/progress.h"
 #include "client/cli/session.h"
@@ -237,10 +238,13 @@ void add_produce_command(CLI::App& app, action& chosen) {
         ->type_name("N")->check(CLI::Range(0, 2147483647));
     command->add_option("-z,--compression", settings->compression, "none, gzip, snappy, lz4 or zstd (default: none)")
         ->type_name("CODEC")->transform(CLI::CheckedTransformer(codecs).description(""));
+    offer(command->get_option("--compression"), {"none", "gzip", "snappy", "lz4", "zstd"});
     command->add_option("-a,--acks", settings->acks, "all, 1 or 0: who must have a message before it counts (default: all)")
         ->type_name("ACKS")->transform(CLI::CheckedTransformer(acks_names).description(""));
+    offer(command->get_option("--acks"), {"all", "1", "0"});
     command->add_option("--partitioner", settings->partitioner, "keyed-sticky, keyed-round-robin or round-robin")
         ->type_name("NAME")->transform(CLI::CheckedTransformer(partitioners).description(""));
+    offer(command->get_option("--partitioner"), {"keyed-sticky", "keyed-round-robin", "round-robin"});
     command->add_option("-l,--linger", settings->linger_ms, "How long a batch waits for more messages")
         ->type_name("MS")->check(CLI::Range(0.0, 60000.0))->capture_default_str();
     command->add_option("--batch-bytes", settings->batch_bytes, "A batch is sent when it has this many bytes")

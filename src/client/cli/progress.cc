@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <optional>
 
 #include "client/cli/terminal.h"
 
@@ -77,6 +79,15 @@ std::string progress_bar::count_line(std::uint64_t done, std::uint64_t total, co
     std::string text = total > 0 ? fmt::format("{} of {} {}", with_commas(done), with_commas(total), things)
                                  : fmt::format("{} {}", with_commas(done), things);
     return with_bar(std::move(text), done, total, rate, width);
+}
+
+std::function<void(std::uint64_t done, std::uint64_t total)> show_byte_progress() {
+    return [bar = std::make_shared<std::optional<progress_bar>>()](std::uint64_t done, std::uint64_t total) {
+        constexpr std::uint64_t mib = 1u << 20;
+        if (!*bar) bar->emplace(total / mib, "MiB");
+        if (done >= total) (*bar)->finish();
+        else (*bar)->update(done / mib);
+    };
 }
 
 }  // namespace imago::client::cli

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace imago::client::cli {
@@ -42,5 +43,8 @@ private:
     bool terminal_;
     bool drawn_ = false;
 };
+
+/// For work that tells how far it is in bytes: draws a bar from the first call on and wipes it when all is done.
+[[nodiscard]] std::function<void(std::uint64_t done, std::uint64_t total)> show_byte_progress();
 
 }  // namespace imago::client::cli

@@ -1,53 +1,27 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "client/cli/commands.h"
-#include "client/cli/session.h"
-#include "client/cli/terminal.h"
-#include "imago/async.h"
+#include "client/cli/progress.h"
+#include "client/cli/topic.h"
 
 namespace imago::client::cli {
 namespace {
 
 using json = nlohmann::json;
 
-struct topic_settings {
-    connection_settings connection;
-    std::vector<std::string> names;
-    std::int32_t partitions = -1;
-    std::int16_t replicas = -1;
-    std::vector<std::string> configs;
-    std::vector<std::string> unset;
-    std::vector<std::string> trim;
-    std::string output = "table";
-    bool all = false;
-    bool dry_run = false;
-    bool tolerant = false;  // --if-exists, --if-not-exists
-    bool yes = false;
+/// Topics in one request: few enough that a bar moves.
+constexpr std::size_t create_step = 25;
 
-    [[nodiscard]] bool as_json() const { return output == "json"; }
-};
 using settings_ptr = std::shared_ptr<topic_settings>;
 
-/// The admin of one command. `work` is called with it and gives the exit code.
-template <class F>
-int with_admin(const settings_ptr& settings, F work) {
-    return run([settings, work](asio::io_context& io) -> asio::awaitable<int> {
-        const auto connected = std::make_unique<admin>(io.get_executor(), settings->connection.options());
-        const int code = co_await work(*connected, *settings);
-        co_await connected->close();
-        co_return code;
-    });
-}
-
 int unreachable(const topic_settings& settings, std::string_view what, std::error_code error) {
-    return complain(fmt::format("cannot {} at {}", what, settings.connection.text()), error);
+    return cannot(settings.connection, what, error);
 }
 
 /// Prints the outcome for each topic; the exit code. `fine` is an error that does not count with --if-(not-)exists.
@@ -59,7 +33,7 @@ int tell(const topic_settings& settings, std::string_view verb, const std::vecto
         const bool tolerated = settings.tolerant && each.error == fine;
         if (each.error && !tolerated) {
             code = complain(fmt::format("topic '{}' was not {}", each.name, verb), each.error, each.detail);
-        } else if (!settings.as_json()) {
+        } else if (!settings.output.as_json()) {
             if (tolerated) fmt::print("{} unchanged\n", each.name);
             else fmt::print("{} {}\n", each.name, settings.dry_run ? fmt::format("would be {}", verb) : verb);
         }
@@ -67,7 +41,7 @@ int tell(const topic_settings& settings, std::string_view verb, const std::vecto
         if (each.error) entry["error"] = name_of(each.error);
         list.push_back(std::move(entry));
     }
-    if (settings.as_json()) fmt::print("{}\n", list.dump(2));
+    if (settings.output.as_json()) print_json(list);
     return code;
 }
 
@@ -85,20 +59,28 @@ asio::awaitable<int> create(admin& server, const topic_settings& settings) {
         }
         topics.push_back(std::move(topic));
     }
-    const auto outcomes = co_await server.create_topics(std::move(topics), settings.dry_run);
-    if (!outcomes) co_return unreachable(settings, "create topics", outcomes.error());
-    co_return tell(settings, "created", *outcomes, kafka_errc::topic_already_exists);
-}
-
-bool confirmed(const topic_settings& settings) {
-    if (settings.yes || settings.dry_run || !is_terminal(STDIN_FILENO) || !is_terminal(STDERR_FILENO)) return true;
-    fmt::print(stderr, "Delete {} with all messages? [y/N] ", fmt::join(settings.names, ", "));
-    const int answer = std::getchar();
-    return answer == 'y' || answer == 'Y';
+    std::vector<named_outcome> outcomes;
+    progress_bar bar(topics.size(), "topics");
+    for (std::size_t at = 0; at < topics.size(); at += create_step) {
+        const std::size_t end = std::min(at + create_step, topics.size());
+        std::vector<new_topic> part(topics.begin() + static_cast<std::ptrdiff_t>(at), topics.begin() + static_cast<std::ptrdiff_t>(end));
+        const auto created = co_await server.create_topics(std::move(part), settings.dry_run);
+        if (!created) {
+            bar.finish();
+            static_cast<void>(tell(settings, "created", outcomes, kafka_errc::topic_already_exists));
+            co_return unreachable(settings, "create topics", created.error());
+        }
+        outcomes.insert(outcomes.end(), created->begin(), created->end());
+        bar.update(end);
+    }
+    bar.finish();
+    co_return tell(settings, "created", outcomes, kafka_errc::topic_already_exists);
 }
 
 asio::awaitable<int> remove(admin& server, const topic_settings& settings) {
-    if (!confirmed(settings)) co_return complain("nothing was deleted", "");
+    if (!settings.yes && !settings.dry_run &&
+        !confirmed(fmt::format("Delete {} with all messages?", fmt::join(settings.names, ", "))))
+        co_return complain("nothing was deleted", "");
     std::vector<named_outcome> outcomes;
     std::vector<std::string> names = settings.names;
     if (settings.dry_run) {
@@ -131,92 +113,9 @@ asio::awaitable<int> list(admin& server, const topic_settings& settings) {
                            {"internal", each.internal}});
         rows.add({each.name, std::to_string(each.partitions.size()), std::to_string(replicas)});
     }
-    if (settings.as_json()) fmt::print("{}\n", entries.dump(2));
+    if (settings.output.as_json()) print_json(entries);
     else if (entries.empty()) fmt::print(stderr, "There are no topics yet. `imago topic create NAME` makes one.\n");
     else rows.print();
-    co_return 0;
-}
-
-struct partition_row {
-    partition_info info;
-    std::int64_t begin = -1;
-    std::int64_t end = -1;
-};
-
-asio::awaitable<result<std::vector<partition_row>>> look_at_partitions(admin& server, const topic_info& topic) {
-    std::vector<partition_row> rows;
-    std::vector<topic_partition> places;
-    for (const partition_info& each : topic.partitions) {
-        rows.push_back({each, -1, -1});
-        places.push_back({topic.name, each.index});
-    }
-    const auto begins = co_await server.list_offsets(places, offset_spec::earliest);
-    if (!begins) co_return tl::unexpected(begins.error());
-    const auto ends = co_await server.list_offsets(places, offset_spec::latest);
-    if (!ends) co_return tl::unexpected(ends.error());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (!(*begins)[i].error) rows[i].begin = (*begins)[i].offset;
-        if (!(*ends)[i].error) rows[i].end = (*ends)[i].offset;
-    }
-    co_return rows;
-}
-
-void print_topic(const topic_info& topic, const std::vector<partition_row>& partitions,
-                 const std::vector<config_entry>& configs, bool all) {
-    std::uint64_t messages = 0;
-    for (const partition_row& each : partitions) messages += static_cast<std::uint64_t>(std::max<std::int64_t>(each.end - each.begin, 0));
-    fmt::print("{}: {} partitions, {} messages\n\n", topic.name, partitions.size(), with_commas(messages));
-    table rows({"PARTITION", "LEADER", "BEGIN", "END", "MESSAGES", "REPLICAS"});
-    for (const partition_row& each : partitions) {
-        const auto known = [](std::int64_t value) { return value < 0 ? std::string("-") : std::to_string(value); };
-        rows.add({std::to_string(each.info.index), known(each.info.leader), known(each.begin), known(each.end),
-                  known(each.begin < 0 || each.end < 0 ? -1 : each.end - each.begin),
-                  fmt::format("{}", fmt::join(each.info.replicas, ","))});
-    }
-    rows.print();
-    table settings({"CONFIG", "VALUE", "FROM"});
-    bool any = false;
-    for (const config_entry& each : configs) {
-        if (each.is_default && !all) continue;
-        any = true;
-        settings.add({each.name, each.sensitive ? "(secret)" : each.value.value_or(""),
-                      each.is_default ? "default" : "topic"});
-    }
-    if (!any) return;
-    fmt::print("\n");
-    settings.print();
-}
-
-asio::awaitable<int> describe(admin& server, const topic_settings& settings) {
-    json entries = json::array();
-    bool first = true;
-    for (const std::string& name : settings.names) {
-        const auto topic = co_await server.describe_topic(name);
-        if (!topic) co_return unreachable(settings, fmt::format("describe '{}'", name), topic.error());
-        const auto partitions = co_await look_at_partitions(server, *topic);
-        if (!partitions) co_return unreachable(settings, fmt::format("describe '{}'", name), partitions.error());
-        const auto configs = co_await server.describe_configs(name);
-        if (!configs) co_return unreachable(settings, fmt::format("read the configuration of '{}'", name), configs.error());
-        if (!settings.as_json()) {
-            if (!first) fmt::print("\n");
-            first = false;
-            print_topic(*topic, *partitions, *configs, settings.all);
-            continue;
-        }
-        json entry = {{"name", name}, {"partitions", json::array()}, {"configs", json::object()}};
-        for (const partition_row& each : *partitions)
-            entry["partitions"].push_back({{"partition", each.info.index},
-                                           {"leader", each.info.leader},
-                                           {"begin", each.begin},
-                                           {"end", each.end},
-                                           {"replicas", each.info.replicas},
-                                           {"in_sync", each.info.in_sync}});
-        for (const config_entry& each : *configs)
-            if (settings.all || !each.is_default)
-                entry["configs"][each.name] = each.value ? json(*each.value) : json(nullptr);
-        entries.push_back(std::move(entry));
-    }
-    if (settings.as_json()) fmt::print("{}\n", entries.dump(2));
     co_return 0;
 }
 
@@ -275,14 +174,9 @@ asio::awaitable<int> alter(admin& server, const topic_settings& settings) {
             done.push_back(fmt::format("partition {} begins at {}", each.where.partition, each.offset));
         }
     }
-    if (settings.as_json()) fmt::print("{}\n", json{{"name", name}, {"done", done}}.dump(2));
+    if (settings.output.as_json()) print_json({{"name", name}, {"done", done}});
     else fmt::print("{}: {}\n", name, fmt::join(done, ", "));
     co_return 0;
-}
-
-void add_output(CLI::App* command, const settings_ptr& settings) {
-    command->add_option("--output", settings->output, "table or json")->check(CLI::IsMember({"table", "json"}))
-        ->capture_default_str();
 }
 
 std::string pair_check(const std::string& text) {
@@ -302,11 +196,13 @@ void add_topic_commands(CLI::App& app, action& chosen) {
         CLI::App* command = topic->add_subcommand(name, what);
         command->footer(std::string("\nExample: ") + example);
         settings->connection.add_to(*command);
-        add_output(command, settings);
+        settings->output.add_to(*command);
         if (takes_names)
             command->add_option("names", settings->names, "The topics")->required()->type_name("TOPIC...");
         command->callback([settings, work, &chosen] {
-            chosen = [settings, work] { return with_admin(settings, work); };
+            chosen = [settings, work] {
+                return with_admin(settings->connection, [settings, work](admin& server) { return work(server, *settings); });
+            };
         });
         return std::pair(command, settings);
     };
@@ -325,8 +221,11 @@ void add_topic_commands(CLI::App& app, action& chosen) {
     const auto [listing, l] = add("list", "List topics", "imago topic list --output json", false, list);
     listing->add_flag("--all", l->all, "Internal topics too");
 
-    const auto [describing, d] = add("describe", "Partitions, offsets and configuration of topics", "imago topic describe events --all",
-                                     true, describe);
+    const auto [describing, d] = add("describe", "Partitions, offsets, sizes, rates and configuration of topics",
+                                     "imago topic describe events --rates 5", true, describe_topics);
+    describing->add_option("--rates", d->rates, "Measure messages/s and bytes/s over this time")->type_name("SECONDS")
+        ->check(CLI::Range(0.1, 3600.0));
+    describing->add_flag("--partitions", d->each_partition, "Show each partition, also of topics that have more than 100");
     describing->add_flag("--all", d->all, "Configuration with its defaults");
 
     const auto [deleting, x] = add("delete", "Delete topics and all their messages", "imago topic delete events --yes", true, remove);
