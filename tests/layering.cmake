@@ -4,7 +4,7 @@
                    /      |      \
         server/kafka      |       client   speaks the protocol from the other side, never knows the server
           |   |   \       |         |
-          |   |  server/net         |      moves bytes, knows no protocol; kafka sees its session.h alone
+          |   |  server/net         |      moves bytes, knows no protocol; kafka and http see its session.h alone
           |   |       |             |
           |  broker   |             |
           |   |       |             |
@@ -31,8 +31,9 @@ set(law
   "wire: base"
   "client: base wire imago"
   "server/net: base"
+  "server/http: base server/net/session.h"
   "server/kafka: base wire store broker server/net/session.h"
-  "server: base io inspect commitlog consumequeue store broker wire client imago server/net server/kafka")
+  "server: base io inspect commitlog consumequeue store broker wire client imago server/net server/http server/kafka")
 
 # cmake -P tests/layering.cmake checks the tree it stands in; -DROOT=.. checks another.
 if(NOT ROOT)

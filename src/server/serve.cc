@@ -4,9 +4,11 @@
 #include "broker/groups/consumer_group.h"
 #include "io/disk.h"
 #include "server/alarm_thread.h"
+#include "server/config/keys.h"
 #include "server/kafka/subscription_bytes.h"
 #include "server/kafka/worker.h"
 #include "server/logging.h"
+#include "server/metrics_listener.h"
 #include "server/net/server.h"
 #include "store/store.h"
 
@@ -118,6 +120,15 @@ net::net_options make_net_options(const config::server_config& config, std::int6
     return options;
 }
 
+/// Whether a file, the environment or a flag named the key.
+bool is_configured(const config::loaded& configuration, std::string_view name) {
+    const auto keys = config::keys();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (keys[i].full_name() == name) return configuration.sources[i] != "default";
+    }
+    return false;
+}
+
 int cannot_start(const std::string& what, std::error_code error) {
     log_line(log_level::error, "cannot start: " + what + ": " + error.message());
     return 1;
@@ -212,7 +223,8 @@ int serve(const config::loaded& configuration) {
 
     const host_and_port advertised =
         config.kafka.advertise.empty() ? listen : split_address(config.kafka.advertise);
-    kafka::services services{.options = {}, .store = store, .broker = broker};
+    kafka::traffic traffic;
+    kafka::services services{.options = {}, .store = store, .broker = broker, .counts = &traffic};
     services.options.node_id = broker.node_id();
     services.options.cluster_id = tables.settings.cluster_id();
     services.options.host = advertised.host;
@@ -232,6 +244,40 @@ int serve(const config::loaded& configuration) {
     }
     // Port 0 took a free one: that is where clients are sent, unless they were to be sent elsewhere.
     if (services.options.port == 0) services.options.port = (*net)->port();
+
+    const metric_sources sources{.store = store,
+                                 .kafka_net = **net,
+                                 .kafka_traffic = traffic,
+                                 .groups =
+                                     [&broker, &tables, &group_clock] {
+                                         group_counts counts;
+                                         for (const auto& group : broker.group_work.list(group_clock())) {
+                                             ++counts.by_state[std::string(broker::groups::name_of(group.state))];
+                                         }
+                                         counts.offsets = tables.offsets.count();
+                                         return counts;
+                                     },
+                                 .index_memory_max = static_cast<std::uint64_t>(config.data.index_memory),
+                                 .cache_bytes_max = static_cast<std::uint64_t>(config.data.cache_size),
+                                 .started = static_cast<double>(wall_time()) / 1000,
+                                 .cluster_id = services.options.cluster_id};
+    std::unique_ptr<net::server> metrics;
+    if (!config.metrics.listen.empty()) {
+        const host_and_port place = split_address(config.metrics.listen);
+        auto listening = listen_metrics(place.host == "*" ? "0.0.0.0" : place.host, place.port, sources);
+        if (listening) {
+            metrics = std::move(*listening);
+            log_line(log_level::info, "metrics on http://" + metrics->address() + "/metrics");
+        } else if (is_configured(configuration, "metrics.listen")) {
+            net->reset();
+            alarm.stop();
+            store.close();
+            return cannot_start("listening on " + config.metrics.listen + " (metrics.listen)", listening.error());
+        } else {
+            log_line(log_level::warn, "no metrics: " + config.metrics.listen + ": " + listening.error().message() +
+                                          "; name a free address with --set metrics.listen=HOST:PORT");
+        }
+    }
     (*net)->accept();
     std::string where = config.kafka.listen;
     if (listen.port == "0") where = where.substr(0, where.rfind(':') + 1) + std::to_string((*net)->port());
@@ -251,6 +297,7 @@ int serve(const config::loaded& configuration) {
     if (!(*net)->drain(failed ? std::chrono::seconds(1) : drain_patience)) {
         log_line(log_level::warn, "some clients were cut off: they did not take their answers in time");
     }
+    metrics.reset();
     net->reset();
     alarm.stop();
     store.close();

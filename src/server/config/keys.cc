@@ -348,6 +348,15 @@ constexpr std::array list{
                 "back (downgrade).",
         .where = [](config& c) -> slot { return &c.groups.consumer_migration; }},
 
+    key{.section = "metrics",
+        .name = "listen",
+        .type = kind::address,
+        .initial = "127.0.0.1:9464",
+        .help = "Where GET /metrics (for Prometheus) and GET /healthz are answered over HTTP. Empty: nowhere. If the "
+                "default is taken by somebody else the server warns and goes on; an address that was configured "
+                "must be free. Port 0 takes a free one.",
+        .where = [](config& c) -> slot { return &c.metrics.listen; }},
+
     key{.section = "log",
         .name = "level",
         .type = kind::choice,

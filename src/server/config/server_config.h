@@ -57,6 +57,9 @@ struct server_config {
         std::string consumer_migration;
     } groups;
     struct {
+        std::string listen;  ///< empty: nobody is told
+    } metrics;
+    struct {
         std::string level;
         std::string format;
     } log;

@@ -77,7 +77,7 @@ TEST_CASE("an unknown key is an error with its place and a suggestion", "[config
     CHECK(problems_of("[dta]\nsegment_size = 1\n")
               .find("imago.toml:1:2: there is no section [dta]; did you mean [data]?") == 0);
     CHECK(problems_of("[strange]\n") ==
-          "imago.toml:1:2: there is no section [strange]; there are data, kafka, net, retention, groups, log");
+          "imago.toml:1:2: there is no section [strange]; there are data, kafka, net, retention, groups, metrics, log");
     CHECK(problems_of("listen = 'x'\n") ==
           "imago.toml:1:1: the key listen stands outside of any section; did you mean kafka.listen?");
     input rest;
