@@ -28,6 +28,8 @@ public:
     void wake();
     /// Saves the positions of all that pull() gave, the last records included.
     [[nodiscard]] result<> save();
+    /// Moves a partition: that offset is the next to be pulled, and what is saved. Ends the views of the last pull().
+    [[nodiscard]] result<> seek(const topic_partition& where, std::int64_t offset);
     /// The next offset that pull() will give; -1 if there is no such partition.
     [[nodiscard]] std::int64_t position(const topic_partition& where) const;
     [[nodiscard]] std::vector<topic_partition> partitions() const;

@@ -197,6 +197,9 @@ broadcast_consumer::broadcast_consumer(asio::any_io_executor where, client_optio
     : impl_(std::make_shared<impl>(std::move(where), std::move(options), std::move(how))) {}
 broadcast_consumer::~broadcast_consumer() { impl_->end(); }
 asio::awaitable<result<>> broadcast_consumer::open() { return impl_->open(); }
+result<> broadcast_consumer::seek(const topic_partition& where, std::int64_t offset) {
+    return impl_->fetching_.seek(where, offset);
+}
 asio::awaitable<result<pulled>> broadcast_consumer::pull(milliseconds max_wait) { return impl_->pull(max_wait); }
 void broadcast_consumer::wake() {
     impl_->woken_ = true;
