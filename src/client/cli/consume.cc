@@ -2,18 +2,13 @@
 #include <asio/signal_set.hpp>
 #include <fmt/format.h>
 
-#include <charconv>
-#include <ctime>
 #include <map>
 #include <memory>
 
 #include "client/cli/commands.h"
+#include "client/cli/consume.h"
 #include "client/cli/consume_start.h"
 #include "client/cli/escapes.h"
-#include "client/cli/format.h"
-#include "client/cli/session.h"
-#include "client/cli/terminal.h"
-#include "imago/async.h"
 
 namespace imago::client::cli {
 namespace {
@@ -33,36 +28,20 @@ Examples:
   imago consume events -o beginning -e                   all there is, then stop
   imago consume events -o @2026-11-21T08:00 -c 10 -f '%T %k\n'
   imago consume events -p 3 -o -100 -e --json | jq .value
+  imago consume events -g billing                        share the partitions with others; what was printed is committed
+  imago consume events -g billing --protocol consumer    the same over Kafka's new protocol (the server assigns)
+  imago consume events --broadcast                       see everything, and go on here the next time
 
 Exit code: 0 done (also when interrupted), 1 failed, 2 wrong arguments.)";
-
-struct consume_settings {
-    connection_settings connection;
-    std::string topic;
-    std::string start = "end";
-    std::vector<std::int32_t> partitions;
-    std::uint64_t count = 0;
-    std::string format;
-    std::string key_delimiter;
-    std::string delimiter = "\\n";
-    bool exit_at_end = false;
-    bool json = false;
-    bool committed = false;
-};
 
 class consume_job {
 public:
     consume_job(asio::io_context& io, const consume_settings& settings)
-        : settings_(settings), signals_(io, SIGINT, SIGTERM), admin_(io.get_executor(), settings.connection.options()) {
+        : settings_(settings), signals_(io, SIGINT, SIGTERM), admin_(io.get_executor(), settings.connection.options()),
+          printer_(settings) {
         consumer_options how;
         how.read_committed = settings.committed;
         consumer_ = std::make_unique<consumer>(io.get_executor(), settings.connection.options(), how);
-        std::string why;
-        format_ = settings.format.empty()
-                      ? record_format::plain(settings.key_delimiter.empty() ? std::nullopt
-                                                                            : unescape(settings.key_delimiter),
-                                             *unescape(settings.delimiter))
-                      : *record_format::parse(settings.format, why);
     }
 
     asio::awaitable<int> run() {
@@ -74,7 +53,7 @@ public:
         });
         int code = co_await assign_all();
         if (code == 0) code = co_await print_all();
-        out_.write();
+        printer_.flush();
         signals_.cancel();
         co_await consumer_->close();
         co_await admin_.close();
@@ -82,9 +61,7 @@ public:
     }
 
 private:
-    int failed(std::error_code error) {
-        return complain(fmt::format("cannot consume '{}' at {}", settings_.topic, settings_.connection.text()), error);
-    }
+    int failed(std::error_code error) { return cannot_consume(settings_, error); }
 
     asio::awaitable<int> assign_all() {
         std::string name = settings_.topic;
@@ -102,11 +79,11 @@ private:
             for (const partition_info& each : topic->partitions) wanted.push_back({settings_.topic, each.index});
 
         const start_point start = *parse_start(settings_.start);
-        const auto ends = co_await offsets(wanted, offset_spec::latest);
+        const auto ends = co_await offsets_of(admin_, wanted, offset_spec::latest);
         if (!ends) co_return failed(ends.error());
         std::map<topic_partition, std::int64_t> from = *ends;
         if (start.what == start_point::kind::beginning || start.what == start_point::kind::before_end) {
-            const auto begins = co_await offsets(wanted, offset_spec::earliest);
+            const auto begins = co_await offsets_of(admin_, wanted, offset_spec::earliest);
             if (!begins) co_return failed(begins.error());
             for (auto& [where, offset] : from)
                 offset = start.what == start_point::kind::beginning
@@ -115,7 +92,7 @@ private:
         } else if (start.what == start_point::kind::offset) {
             for (auto& [where, offset] : from) offset = start.value;
         } else if (start.what == start_point::kind::time) {
-            const auto found = co_await offsets(wanted, start.value);
+            const auto found = co_await offsets_of(admin_, wanted, start.value);
             if (!found) co_return failed(found.error());
             for (auto& [where, offset] : from)
                 if (found->at(where) >= 0) offset = found->at(where);  // else later than all: from the end
@@ -128,42 +105,25 @@ private:
         co_return 0;
     }
 
-    asio::awaitable<result<std::map<topic_partition, std::int64_t>>> offsets(std::vector<topic_partition> where,
-                                                                              std::int64_t spec) {
-        const auto found = co_await admin_.list_offsets(std::move(where), spec);
-        if (!found) co_return tl::unexpected(found.error());
-        std::map<topic_partition, std::int64_t> by_place;
-        for (const found_offset& each : *found) {
-            if (each.error) co_return tl::unexpected(each.error);
-            by_place[each.where] = each.offset;
-        }
-        co_return by_place;
-    }
-
     asio::awaitable<int> print_all() {
         while (!stopped_ && !(settings_.exit_at_end && ends_.empty())) {
             // Print what there is before waiting for more.
             auto got = co_await consumer_->pull(milliseconds(0));
             if (got && got->records.empty() && !got->error) {
-                out_.write();
-                if (out_.closed()) co_return 0;
+                printer_.flush();
+                if (printer_.closed()) co_return 0;
                 got = co_await consumer_->pull(milliseconds(1000));
             }
             if (stopped_) break;
             if (!got) co_return failed(got.error());
             if (got->error) {
-                out_.write();
+                printer_.flush();
                 co_return complain(fmt::format("cannot read {}[{}] at offset {}", got->topic, got->partition,
                                                got->next_offset),
                                    got->error);
             }
-            for (const record& each : got->records) {
-                if (settings_.json) append_json(out_.buffer(), got->topic, got->partition, each);
-                else format_->append(out_.buffer(), got->topic, got->partition, each);
-                out_.maybe_write();
-                if (++printed_ == settings_.count) co_return 0;
-            }
-            if (out_.closed()) co_return 0;
+            for (const record& each : got->records)
+                if (!printer_.print(got->topic, got->partition, each)) co_return 0;
             // Also without records: control batches move the position.
             for (auto at = ends_.begin(); at != ends_.end();)
                 at = consumer_->position(at->first) >= at->second ? ends_.erase(at) : std::next(at);
@@ -175,14 +135,57 @@ private:
     asio::signal_set signals_;
     admin admin_;
     std::unique_ptr<consumer> consumer_;
-    std::optional<record_format> format_;
-    output out_;
+    record_printer printer_;
     std::map<topic_partition, std::int64_t> ends_;  // not reached yet, with -e
-    std::uint64_t printed_ = 0;
     bool stopped_ = false;
 };
 
+/// What does not go together; empty if all is well.
+std::string contradiction(const consume_settings& settings) {
+    const bool shared = !settings.group.empty();
+    if (!shared && !settings.instance.empty()) return "--instance needs -g GROUP";
+    if (!settings.broadcast && !settings.position_file.empty()) return "--position needs --broadcast";
+    if (!shared && !settings.broadcast) return {};
+    const start_point::kind start = parse_start(settings.start)->what;
+    if (start == start_point::kind::offset || start == start_point::kind::before_end)
+        return "-o can be beginning, end or @TIME here: it is where to start in partitions that have no position yet";
+    return {};
+}
+
 }  // namespace
+
+record_printer::record_printer(const consume_settings& settings) : settings_(settings) {
+    std::string why;
+    format_ = settings.format.empty()
+                  ? record_format::plain(settings.key_delimiter.empty() ? std::nullopt : unescape(settings.key_delimiter),
+                                         *unescape(settings.delimiter))
+                  : *record_format::parse(settings.format, why);
+}
+
+bool record_printer::print(std::string_view topic, std::int32_t partition, const record& what) {
+    if (settings_.json) append_json(out_.buffer(), topic, partition, what);
+    else format_->append(out_.buffer(), topic, partition, what);
+    out_.maybe_write();
+    return ++printed_ != settings_.count && !out_.closed();
+}
+
+asio::awaitable<result<std::map<topic_partition, std::int64_t>>> offsets_of(admin& server,
+                                                                            std::vector<topic_partition> where,
+                                                                            std::int64_t spec) {
+    std::map<topic_partition, std::int64_t> by_place;
+    if (where.empty()) co_return by_place;
+    const auto found = co_await server.list_offsets(std::move(where), spec);
+    if (!found) co_return tl::unexpected(found.error());
+    for (const found_offset& each : *found) {
+        if (each.error) co_return tl::unexpected(each.error);
+        by_place[each.where] = each.offset;
+    }
+    co_return by_place;
+}
+
+int cannot_consume(const consume_settings& settings, std::error_code error) {
+    return complain(fmt::format("cannot consume '{}' at {}", settings.topic, settings.connection.text()), error);
+}
 
 void add_consume_command(CLI::App& app, action& chosen) {
     auto settings = std::make_shared<consume_settings>();
@@ -214,9 +217,22 @@ void add_consume_command(CLI::App& app, action& chosen) {
     command->add_flag("--json", settings->json, "Print each message as a line of JSON")->excludes(format);
     command->add_flag("-e,--exit", settings->exit_at_end, "Stop at what is the end when the command starts");
     command->add_flag("--committed", settings->committed, "Leave out messages of open and aborted transactions");
+    CLI::Option* group = command->add_option("-g,--group", settings->group, "As a member of this group: partitions are shared, what was printed is committed")
+        ->type_name("GROUP")->excludes("-p");
+    command->add_option("--protocol", settings->protocol, "Of the group: classic (its members assign) or consumer (the server does)")
+        ->check(CLI::IsMember({"classic", "consumer"}))->capture_default_str()->needs(group);
+    command->add_option("--instance", settings->instance, "A static member: comes back under this name without a rebalance")
+        ->type_name("ID");
+    command->add_flag("--broadcast", settings->broadcast, "All partitions, going on where this command ended the last time")
+        ->excludes("-p")->excludes(group);
+    command->add_option("--position", settings->position_file, "With --broadcast: the file of the position (default: $XDG_STATE_HOME/imago/TOPIC.position)")
+        ->type_name("FILE");
     command->callback([settings, &chosen] {
+        if (const std::string wrong = contradiction(*settings); !wrong.empty()) throw CLI::ValidationError("consume", wrong);
         chosen = [settings] {
             return run([settings](asio::io_context& io) -> asio::awaitable<int> {
+                if (!settings->group.empty()) co_return co_await consume_in_group(io, *settings);
+                if (settings->broadcast) co_return co_await consume_broadcast(io, *settings);
                 const auto job = std::make_unique<consume_job>(io, *settings);
                 co_return co_await job->run();
             });
