@@ -80,6 +80,11 @@ int show(const config::loaded& loaded, const std::string& format) {
 
 void add_serve_command(CLI::App& app, std::function<int()>& chosen, config_flags& flags) {
     CLI::App* serve = app.add_subcommand("serve", "Runs the server until SIGTERM or Ctrl-C");
+    serve->footer("\nExamples:\n"
+                  "  imago serve                                            data in ./imago-data, Kafka on 127.0.0.1:9092\n"
+                  "  imago serve --data-dir /var/lib/imago --kafka 0.0.0.0:9092 --advertise queue.example.org:9092\n"
+                  "  imago serve -c imago.toml --set net.threads=4 --set metrics.listen=0.0.0.0:9464\n"
+                  "Every key: `imago config show`. Exit code: 0 stopped, 1 could not start or the disk failed, 2 wrong configuration.");
     flags.add_to(*serve);
     serve->callback([&] {
         chosen = [&] {
@@ -96,6 +101,7 @@ void add_config_commands(CLI::App& app, std::function<int()>& chosen, config_fla
     CLI::App* check =
         command->add_subcommand("check", "Says whether a configuration is right; exit code 2 if not");
     check_flags.add_to(*check);
+    check->footer("\nExample: imago config check -c imago.toml");
     check->callback([&] {
         chosen = [&] {
             if (!check_flags.load()) return 2;
@@ -105,6 +111,7 @@ void add_config_commands(CLI::App& app, std::function<int()>& chosen, config_fla
     });
     CLI::App* shown = command->add_subcommand("show", "Every key with its value and where that comes from");
     show_flags.add_to(*shown);
+    shown->footer("\nExample: imago config show -c imago.toml --output toml");
     shown->add_option("-o,--output", format, "How")
         ->check(CLI::IsMember({"table", "json", "toml"}))
         ->capture_default_str();
