@@ -79,7 +79,10 @@ TEST_CASE("ApiVersions tells the list of handlers, with the lowest versions that
         CHECK(versions_of(told, wire::api_key::offset_commit).min_version == 2);
         CHECK(versions_of(told, wire::api_key::init_producer_id).min_version == 0);
         CHECK(versions_of(told, wire::api_key::list_offsets).min_version == 1);
-        CHECK(told.supported_features.empty());
+        // The consumer protocol of groups is there; version 3 must not hear of a lowest version of 0.
+        REQUIRE(told.supported_features.size() == (version >= 4 ? 1 : 0));
+        if (version >= 4) CHECK(told.supported_features[0].name == "group.version");
+        REQUIRE(told.finalized_features.size() == (version >= 3 ? 1 : 0));
     }
 }
 

@@ -214,7 +214,10 @@ TEST_CASE("a topic that is deleted wakes its session, and the one created anew i
     for (const auto& [partition, each] : got) CHECK(each.error == code(kafka_error::unknown_topic_or_partition));
     f.producer.create_topic("t", 8);
     produce(f.producer, "t", 0);
-    CHECK(partitions(f.go_on(session, 2)).at(0).bytes > 0);
+    // A queue that was not among those of the answer above tells once more that it is gone.
+    std::size_t bytes = 0;
+    for (std::int32_t epoch = 2; epoch <= 3 && bytes == 0; ++epoch) bytes = partitions(f.go_on(session, epoch))[0].bytes;
+    CHECK(bytes > 0);
 }
 
 TEST_CASE("a full answer leaves the other queues for the next ones, each in its turn", "[fetch-session]") {

@@ -32,7 +32,8 @@ protected:
             reply().api_keys.push_back({static_cast<std::int16_t>(entry.key), shown, entry.version_max});
         }
         // The consumer protocol, as consoles look for it. Clients go by the requests that are listed.
-        reply().supported_features = {{"group.version", 0, 1}};
+        // Clients of version 3 take a lowest version of 0 for nonsense and give up (KAFKA-17011).
+        if (version() >= 4) reply().supported_features = {{"group.version", 0, 1}};
         reply().finalized_features_epoch = 0;
         reply().finalized_features = {{"group.version", 1, 1}};
         respond_now();
