@@ -85,7 +85,8 @@ struct effects {
     effects(effects&&) noexcept;
     effects& operator=(effects&&) noexcept;
 
-    void tell(token to, answer what) { answers.emplace_back(to, std::move(what)); }
+    /// Out of line: GCC 12 takes the variant for uninitialized where it is inlined.
+    void tell(token to, answer what);
 };
 
 }  // namespace imago::broker::groups

@@ -7,6 +7,8 @@ effects::~effects() = default;
 effects::effects(effects&&) noexcept = default;
 effects& effects::operator=(effects&&) noexcept = default;
 
+void effects::tell(token to, answer what) { answers.emplace_back(to, std::move(what)); }
+
 std::string_view name_of(group_state state) {
     switch (state) {
         case group_state::empty: return "Empty";

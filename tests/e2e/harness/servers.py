@@ -111,4 +111,4 @@ def kafka():
     cluster = base64.urlsafe_b64encode(b"imago-e2e-broker").decode().rstrip("=")
     subprocess.run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return server.start([*java, "kafka.Kafka", str(config)], 60)
+    return server.start([*java, "kafka.Kafka", str(config)], 120)
