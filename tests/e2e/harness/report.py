@@ -1,4 +1,5 @@
 """Results: one line for each failure as it happens, counts for each chapter, one closing line."""
+import copy
 import sys
 import threading
 import time
@@ -50,6 +51,39 @@ class Report:
         self._finish()
         print(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped", flush=True)
         return 1 if self.failed else 0
+
+
+class Trial(Report):
+    """Results that are kept back until it is known whether they count."""
+
+    def __init__(self):
+        super().__init__()
+        self.results = []
+
+    def result(self, name, problem=None):
+        with self._lock:
+            self.results.append((name, problem))
+
+
+def twice(stage, work):
+    """Runs work(stage), and once more on fresh names if something failed. What is about time fails when the machine or its
+    disk stands still for some seconds; what is wrong fails again. The first failure is printed either way."""
+    for attempt in range(2):
+        trial = copy.copy(stage)
+        trial.report = Trial()
+        if attempt:
+            trial.prefix = stage.prefix + "-again"
+        try:
+            work(trial)
+        except Exception as error:
+            trial.report.result("a chapter's work", f"{type(error).__name__}: {error}")
+        problems = [(name, problem) for name, problem in trial.report.results if problem is not None]
+        if attempt or not problems:
+            break
+        for name, problem in problems:
+            print(f"seen once, tried again: {name}\n       {problem}", flush=True)
+    for name, problem in trial.report.results:
+        stage.report.result(name, problem)
 
 
 def fatal(text):

@@ -5,6 +5,7 @@ import time
 from harness import groups
 from harness.checks.admin import done, eventually, same
 from harness.flavours import FLAVOURS, label
+from harness.report import twice
 
 QUEUES = 6
 SESSION_MS = 6000
@@ -214,7 +215,7 @@ class Life:
 def run(stage):
     stage.report.chapter("groups")
     there = {c.name for c in stage.clients}
-    lives = [Life(stage, i, f) for i, f in enumerate(FLAVOURS) if f.client in there
+    lives = [(i, f) for i, f in enumerate(FLAVOURS) if f.client in there
              and (not stage.flavours or any(word in label(f) for word in stage.flavours))]
     if not lives:
         return
@@ -223,10 +224,7 @@ def run(stage):
         return
 
     def one(life):
-        try:
-            life.run()
-        except Exception as error:
-            stage.report.result(f"{life.label} group", f"{type(error).__name__}: {error}")
+        twice(stage, lambda trial: Life(trial, *life).run())
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one, lives))
 

@@ -4,6 +4,7 @@ import time
 
 from harness import groups, sessions
 from harness.flavours import COOPERATIVE_JAVA, RANGE_JAVA, Flavour, label
+from harness.report import twice
 from harness.stream import Stream
 
 QUEUES = 12
@@ -58,9 +59,11 @@ class Group:
         time.sleep(0.3)     # what was written before the last of them got its queues is judged at the end
         begin = len(self.stream.written)
         time.sleep(seconds)
+        # A disk that stands still is not what is judged here.
+        if problem := groups.until(lambda: None if len(self.stream.written) > begin else
+                                   f"nothing was written: {self.stream.problem}", PATIENCE_S):
+            return problem
         values = self.stream.written[begin:]
-        if not values:
-            return f"nothing was written: {self.stream.problem}"
         judge = groups.Judge(self.members)
         return groups.until(lambda: judge.missing(values), PATIENCE_S) or judge.exactly_once(values)
 
@@ -199,17 +202,12 @@ def run(stage):
     for number, (title, flavours) in enumerate(MIXES.items()):
         present = [f for f in flavours if f.client in there]
         if len(present) > 1:
-            work.append(lambda n=number, t=title, fs=present: mix(stage, n, t, fs))
+            work.append(lambda trial, n=number, t=title, fs=present: mix(trial, n, t, fs))
     old, new = ([f for f in flavours if f.client in there] for flavours in (OLD, NEW))
     if min(len(old), len(new)) > 1 and len(old) == len(new):
-        work.append(lambda: rolling(stage, old, new))
+        work.append(lambda trial: rolling(trial, old, new))
     if {"confluent", "java"} <= there:
-        work.append(lambda: going_on(stage))
+        work.append(going_on)
 
-    def one(check):
-        try:
-            check()
-        except Exception as error:
-            stage.report.result("mixed groups", f"{type(error).__name__}: {error}")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(one, work))
+        list(pool.map(lambda check: twice(stage, check), work))
