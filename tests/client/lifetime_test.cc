@@ -95,7 +95,7 @@ TEST_CASE("a group consumer may be destroyed at any step without close", "[clien
         asio::io_context io(1);
         auto member = std::make_shared<group_consumer>(io.get_executor(), server.options(), in_group(protocol));
         REQUIRE(member->subscribe({"t"}));
-        for (int i = 0; i < steps; ++i) io.run_one_for(20ms);
+        for (int i = 0; i < steps; ++i) io.run_one_for(5ms);
         member.reset();
         io.run();  // what was under way comes to its end by itself
     }
@@ -115,7 +115,7 @@ TEST_CASE("a consumer may be closed at any step of a pull, and be destroyed with
                 if (!got) outcome = got.error();
             });
         }
-        for (int i = 0; i < steps; ++i) io.run_one_for(20ms);
+        for (int i = 0; i < steps; ++i) io.run_one_for(5ms);
         if (closes) {
             auto closing = reader->close();
             asio::co_spawn(io, std::move(closing), asio::detached);
