@@ -42,7 +42,7 @@ namespace {
 
 constexpr std::string_view usage =
     "usage: idle HOST:PORT TOPIC --pid PID [options]\n"
-    "  TOPIC has at least as many partitions as there are fetches, and no records\n"
+    "  TOPIC has at least as many partitions as there are fetches, and no records; the groups consume TOPIC-one\n"
     "  --fetches N   (10000)        --groups N   (1000)\n"
     "  --seconds S   of quiet (5)   --wakeups N  a second, at most (no limit)\n";
 
@@ -269,7 +269,7 @@ int main(int count, char** words) {
 
     before = bench::resident(given.pid);
     for (std::size_t i = 0; i < given.groups; ++i) {
-        make_group(other, fmt::format("idle-{}", i), given.topic, 0);
+        make_group(other, fmt::format("idle-{}", i), given.topic + "-one", 0);
     }
     watch.quiet("idle groups", given.groups, before);
 

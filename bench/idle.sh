@@ -11,4 +11,5 @@ server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$folder/idle-data"' EXIT
 for _ in $(seq 100); do grep -q "serving kafka on" "$folder/idle.log" && break; sleep 0.1; done
 "$build/imago" topic create idle --brokers "127.0.0.1:$port" --partitions 10000 >/dev/null
+"$build/imago" topic create idle-one --brokers "127.0.0.1:$port" --partitions 1 >/dev/null
 "$build/idle" "127.0.0.1:$port" idle --pid "$server" "$@"
