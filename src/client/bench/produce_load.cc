@@ -54,7 +54,6 @@ void produce_load::measure() {
     measuring_ = true;
     times_ = {};
     answered_ = 0;
-    sent_ = 0;
 }
 
 moment produce_load::next() const { return running_ && how_.rate > 0 ? due_ : moment::max(); }
@@ -78,7 +77,6 @@ void produce_load::send(producer& from, moment due) {
     const std::size_t frame = next_frame_;
     next_frame_ = next_frame_ + 1 == targets_.size() ? 0 : next_frame_ + 1;
     ++in_flight_;
-    ++sent_;
     if (!how_.marked) return from.link->send(frames_[frame], correlation);
     const auto batch = make_batch(how_.records, how_.message, due.time_since_epoch().count());
     from.link->send_copy(produce_frame(how_.topic, targets_[frame], batch), correlation);

@@ -43,11 +43,8 @@ public:
     void act(moment now) override;
 
     [[nodiscard]] std::uint64_t messages() const { return answered_ * messages_a_request_; }
-    [[nodiscard]] std::uint64_t messages_a_request() const { return messages_a_request_; }
-    [[nodiscard]] std::uint64_t sent() const { return sent_ * messages_a_request_; }
     [[nodiscard]] const histogram& times() const { return times_; }
     [[nodiscard]] std::int16_t error() const { return error_; }
-    [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 
 private:
     struct producer {
@@ -73,7 +70,6 @@ private:
     bool measuring_ = false;
     std::size_t in_flight_ = 0;
     std::uint64_t answered_ = 0;
-    std::uint64_t sent_ = 0;
     std::int16_t error_ = 0;
     histogram times_;
 };
