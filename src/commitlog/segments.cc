@@ -17,7 +17,8 @@ namespace imago::commitlog {
 namespace {
 
 constexpr std::uint64_t no_claim = ~std::uint64_t{0};
-constexpr std::uint64_t fill_piece = 1ULL << 20;
+/// A write of the log that comes meanwhile waits for it: small enough not to be felt.
+constexpr std::uint64_t fill_piece = 256ULL << 10;
 
 }  // namespace
 
@@ -37,7 +38,7 @@ bool segment::in_gap(log_position position) const {
 
 void segment::reserve(std::uint64_t offset) {
     reserved_.store(offset, std::memory_order_seq_cst);
-    // A claimed piece that starts below our new bound is being filled right now: at most one piece, under a millisecond.
+    // A claimed piece that starts below our new bound is being filled right now: at most one piece, a third of a millisecond.
     while (claimed_.load(std::memory_order_seq_cst) < offset) std::this_thread::yield();
 }
 

@@ -12,6 +12,13 @@ constexpr std::size_t index_write_depth = 16;
 /// A segment that could not be had is tried for again when somebody asks, but not more often.
 constexpr unix_ms segment_retry_ms = 200;
 constexpr std::size_t trims_per_change = 4096;
+/// New segments are filled with zeros in small pieces with pauses, so that the log's own writes do not feel it: writes
+/// into blocks that were never written cost the file system a write of its own each, but so would a disk that is busy
+/// filling. A log that grows faster than this pays the former: filling could not keep ahead of it.
+constexpr auto fill_pause = std::chrono::milliseconds(5);
+constexpr auto fill_pause_idle = std::chrono::milliseconds(1);
+constexpr auto fill_pause_saturated = std::chrono::milliseconds(50);
+constexpr double fill_saturated_bytes_per_second = 100e6;
 
 }  // namespace
 
@@ -54,7 +61,7 @@ bool maintenance::step() {
     worked |= keep_retention();
     worked |= reclaim();
     worked |= checkpoint_if_due();
-    worked |= parts_.segments->zero_some();
+    worked |= fill_segments();
     return worked;
 }
 
@@ -91,12 +98,37 @@ bool maintenance::write_index() {
     return !now_error && (after != before || (after == 0 && parts_.index->has_writes()));
 }
 
+/// Writes the next piece of zeros if it is due. False also then: what comes next is a pause.
+bool maintenance::fill_segments() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < fill_at_) return false;
+    const log_position end = log_.published();
+    const double grown = static_cast<double>(end - fill_log_end_);
+    const double seconds = std::chrono::duration<double>(now - fill_looked_at_).count();
+    fill_log_end_ = end;
+    fill_looked_at_ = now;
+    if (grown > seconds * fill_saturated_bytes_per_second) {
+        fill_at_ = now + fill_pause_saturated;
+    } else if (parts_.segments->zero_some()) {
+        fill_at_ = std::chrono::steady_clock::now() + (grown > 0 ? fill_pause : fill_pause_idle);
+    } else {
+        fill_at_ = std::chrono::steady_clock::time_point::max();
+    }
+    return false;
+}
+
+std::chrono::nanoseconds maintenance::until_fill() const {
+    if (fill_at_ == std::chrono::steady_clock::time_point::max()) return std::chrono::nanoseconds::max();
+    return std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(fill_at_ - std::chrono::steady_clock::now()));
+}
+
 std::chrono::nanoseconds maintenance::until_next() const {
+    const std::chrono::nanoseconds fill = until_fill();
     std::optional<unix_ms> at = retention_.next_expiry();
     if (at || look_pending_) at = std::max(at && !look_pending_ ? *at : 0, looked_at_ + parts_.options.retention_check_ms);
-    if (!at) return std::chrono::nanoseconds(-1);
+    if (!at) return fill == std::chrono::nanoseconds::max() ? std::chrono::nanoseconds(-1) : fill;
     const unix_ms now = parts_.options.clock();
-    return std::chrono::milliseconds(std::clamp<unix_ms>(*at - now, 1, 3'600'000));
+    return std::min<std::chrono::nanoseconds>(fill, std::chrono::milliseconds(std::clamp<unix_ms>(*at - now, 1, 3'600'000)));
 }
 
 bool maintenance::prepare_segment() {
@@ -121,6 +153,7 @@ bool maintenance::prepare_segment() {
         parts_.say("there is room again: messages are accepted");
     }
     segment_failed_ = !prepared;
+    fill_at_ = {};
     log_.look_again();
     return prepared.has_value();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 
@@ -44,6 +45,7 @@ private:
     };
 
     bool prepare_segment();
+    bool fill_segments();
     bool write_index();
     bool keep_retention();
     bool reclaim();
@@ -51,6 +53,7 @@ private:
     [[nodiscard]] result<> write_checkpoint();
     void send(std::vector<table_change> changes);
     [[nodiscard]] std::chrono::nanoseconds until_next() const;
+    [[nodiscard]] std::chrono::nanoseconds until_fill() const;
 
     store_parts& parts_;
     log_thread& log_;
@@ -69,6 +72,9 @@ private:
     unix_ms tried_segment_at_ = 0;
     unix_ms tried_index_at_ = 0;
     bool segment_failed_ = false;
+    std::chrono::steady_clock::time_point fill_at_{};  ///< the next piece of zeros; max(): nothing to fill
+    std::chrono::steady_clock::time_point fill_looked_at_{};
+    log_position fill_log_end_;
     unix_ms looked_at_ = 0;         ///< last retention pass
     bool look_pending_ = false;     ///< queues came that no pass has seen
     std::size_t sealed_seen_ = 0;
