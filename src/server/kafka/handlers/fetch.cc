@@ -1,6 +1,6 @@
 // Fetch: batches from queues, and waiting for them.
 //
-//   read all partitions -> enough? -> answer
+//   read all partitions -> enough? -> answer        (those not in memory side by side, from the disk)
 //            ^                |no
 //            |                v
 //            +-- woken -- wait on all queues until one grows or the time is up
@@ -31,12 +31,6 @@ namespace {
 class fetch final : public request {
 public:
     fetch(worker& worker, std::size_t kind) : request(worker, kind) {
-        read_.done = [](store::read_request& done) {
-            auto* self = static_cast<fetch*>(done.context);
-            self->take_read();
-            self->read_on();
-        };
-        read_.context = this;
         deadline_.expired = [](net::timer& timer) { static_cast<fetch*>(timer.context)->time_is_up(); };
         deadline_.context = this;
         news_.run = [](net::task& job) { static_cast<fetch*>(job.context)->news_came(); };
@@ -64,6 +58,12 @@ private:
         topic_data::partition_data* answer = nullptr;
         fetch_session::place* place = nullptr;  // with a session
     };
+    /// A read of one partition. Unmoved while it is under way.
+    struct partition_read {
+        store::read_request read;
+        fetch* owner = nullptr;
+        std::size_t want = 0;  // which of wanted_
+    };
     /// A place in a queue's list of waiters. Unmoved while outstanding.
     struct waiting_place {
         store::waiter waiter;
@@ -80,8 +80,10 @@ private:
     void news_came();
     void fill(wanted& want);
     void read_all();
-    void read_on();
-    void take_read();
+    void start_reads();
+    [[nodiscard]] partition_read& free_read();
+    void came_from_disk(partition_read& done);
+    void take(partition_read& done);
     void all_read();
     void wait();
     void woken(waiting_place& place);
@@ -97,9 +99,12 @@ private:
     std::vector<broker::topic_ptr> held_;
     std::size_t next_ = 0;       // partition being read
     std::size_t bytes_ = 0;      // read so far
+    std::size_t promised_ = 0;   // at most so many more come from the disk
     std::size_t bytes_max_ = 0;  // of the answer
     bool any_error_ = false;
-    store::read_request read_;
+    std::vector<std::unique_ptr<partition_read>> reads_;  // those not under way
+    std::size_t reading_ = 0;                             // those under way
+    bool starting_ = false;
 
     fetch_session* session_ = nullptr;  // that goes on with this request
     std::size_t turns_ = 0;             // of its ready places, in this pass
@@ -205,12 +210,13 @@ void fetch::read_all() {
         session_->begin_pass();
         turns_ = session_->ready();
     }
-    read_on();
+    start_reads();
 }
 
 /// The next ready place becomes the last of wanted_. False if each had its turn, or the answer is full.
 bool fetch::next_of_session() {
-    if (session_ == nullptr || turns_ == 0 || (bytes_ > 0 && bytes_ >= bytes_max_)) return false;
+    const std::size_t spoken_for = bytes_ + promised_;
+    if (session_ == nullptr || turns_ == 0 || (spoken_for > 0 && spoken_for >= bytes_max_)) return false;
     --turns_;
     fetch_session::place& place = session_->take_turn();
     if (place.error != kafka_error::none) session_->look_again(place);
@@ -226,51 +232,79 @@ bool fetch::next_of_session() {
     return true;
 }
 
-/// Reads partition after partition; comes back here when a read had to go to the disk.
-void fetch::read_on() {
+/// Takes what is in memory at once; what is not comes from the disk, all partitions side by side.
+void fetch::start_reads() {
+    starting_ = true;
     while (next_ < wanted_.size() || next_of_session()) {
-        wanted& want = wanted_[next_];
+        const std::size_t place = next_++;
+        wanted& want = wanted_[place];
         if (want.error != kafka_error::none) {
             any_error_ = true;
-            ++next_;
             continue;
         }
-        const std::size_t left = bytes_max_ > bytes_ ? bytes_max_ - bytes_ : 0;
-        if (left == 0 && bytes_ > 0) {
+        const std::size_t spoken_for = bytes_ + promised_;
+        const std::size_t left = bytes_max_ > spoken_for ? bytes_max_ - spoken_for : 0;
+        if (left == 0 && spoken_for > 0) {
             // Full: only the bounds are told.
             if (const auto bounds = with().store.bounds(want.queue)) want.bounds = *bounds;
-            ++next_;
             continue;
         }
-        read_.queue = want.queue;
-        read_.from = want.from;
-        read_.max_bytes = std::min(want.bytes_max, left);
-        read_.at_least_one = bytes_ == 0;  // or a batch larger than the limits could never be read
-        read_.error = {};
-        read_.slices.clear();
-        read_.bytes = 0;
-        if (!home().reader().read(read_)) return;
-        take_read();
+        partition_read& own = free_read();
+        own.want = place;
+        own.read.queue = want.queue;
+        own.read.from = want.from;
+        own.read.max_bytes = std::min(want.bytes_max, left);
+        own.read.at_least_one = spoken_for == 0;  // or a batch larger than the limits could never be read
+        promised_ += own.read.max_bytes;
+        ++reading_;
+        if (home().reader().read(own.read)) take(own);
     }
-    all_read();
+    starting_ = false;
+    if (reading_ == 0) all_read();
 }
 
-void fetch::take_read() {
-    wanted& want = wanted_[next_++];
-    want.bounds = read_.bounds;
-    if (read_.error) {
-        want.error = to_kafka(read_.error, with().options.log);
+fetch::partition_read& fetch::free_read() {
+    if (!reads_.empty()) {
+        partition_read& used = *reads_.back().release();
+        reads_.pop_back();
+        return used;
+    }
+    auto made = std::make_unique<partition_read>();
+    made->owner = this;
+    made->read.context = made.get();
+    made->read.done = [](store::read_request& done) {
+        auto* self = static_cast<partition_read*>(done.context);
+        self->owner->came_from_disk(*self);
+    };
+    return *made.release();
+}
+
+void fetch::came_from_disk(partition_read& done) {
+    take(done);
+    if (reading_ == 0 && !starting_) all_read();
+}
+
+void fetch::take(partition_read& done) {
+    --reading_;
+    promised_ -= done.read.max_bytes;
+    wanted& want = wanted_[done.want];
+    want.bounds = done.read.bounds;
+    if (done.read.error) {
+        want.error = to_kafka(done.read.error, with().options.log);
         any_error_ = true;
-        if (want.place != nullptr && read_.error == store::store_errc::unknown_queue) session_->lost(*want.place);
-        return;
+        if (want.place != nullptr && done.read.error == store::store_errc::unknown_queue) session_->lost(*want.place);
+    } else {
+        // Empty because of the limits? Then there is something, and the place stays ready.
+        if (want.place != nullptr && done.read.slices.empty() && want.bounds.end <= want.from) {
+            look_again_ = !session_->rest(*want.place, want.bounds.end) || look_again_;
+        }
+        for (store::slice& slice : done.read.slices) want.answer->records.add({slice.bytes, std::move(slice.owner)});
+        bytes_ += done.read.bytes;
     }
-    // Empty because of the limits? Then there is something, and the place stays ready.
-    if (want.place != nullptr && read_.slices.empty() && want.bounds.end <= want.from) {
-        look_again_ = !session_->rest(*want.place, want.bounds.end) || look_again_;
-    }
-    for (store::slice& slice : read_.slices) want.answer->records.add({slice.bytes, std::move(slice.owner)});
-    bytes_ += read_.bytes;
-    read_.slices.clear();
+    done.read.error = {};
+    done.read.slices.clear();
+    done.read.bytes = 0;
+    reads_.emplace_back(&done);
 }
 
 void fetch::all_read() {
@@ -436,9 +470,9 @@ void fetch::clear() {
     }
     wanted_.clear();
     held_.clear();
-    read_.slices.clear();
-    if (places_.size() > 1000) {
+    if (places_.size() > 1000 || reads_.size() > 1000) {
         places_.clear();
+        reads_.clear();
         asked_ = {};
         reply_ = {};
     }
