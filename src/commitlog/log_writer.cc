@@ -104,7 +104,8 @@ void log_writer::end_segment() {
     group_closed_ = true;
 }
 
-bool log_writer::submit() {
+/// Closes the group and makes it the one being written.
+bool log_writer::prepare() {
     if (writing_ || !building()) return false;
     const segment& active = *segments_.active();
     std::uint64_t size = group_end_ - group_start_;
@@ -133,16 +134,30 @@ bool log_writer::submit() {
         group_start_ = group_end_ = {padded};
     }
     writing_end_ = group_start_;
+    return true;
+}
+
+bool log_writer::submit() {
+    if (!prepare()) return false;
     ring_.submit(request_);
     return true;
 }
 
+std::error_code log_writer::write_now(io::disk& disk) {
+    IMAGO_ASSERT(prepare());
+    const auto outcome = disk.write_durable_at(*request_.target, request_.offset, {request_.data, request_.size});
+    return outcome ? std::error_code{} : outcome.error();
+}
+
+void log_writer::settle(std::error_code error) {
+    writing_ = false;
+    writing_slab_ = nullptr;
+    writing_segment_ = nullptr;
+    if (!error) durable_ = writing_end_;
+}
+
 void log_writer::on_written(io::request& request) {
     auto& self = *static_cast<log_writer*>(request.context);
-    self.writing_ = false;
-    self.writing_slab_ = nullptr;
-    self.writing_segment_ = nullptr;
-    if (!request.error) self.durable_ = self.writing_end_;
     self.written(self.context, request.error);
 }
 

@@ -1,11 +1,12 @@
 // Group commit: frames are laid out in a slab of the tail cache and reach the disk as one O_DIRECT|DSYNC write.
 //
 // One group is being written while the next one is being laid out; what arrives during a write makes up the next group,
-// so that the group size follows the load by itself. Log thread only.
+// so that the group size follows the load by itself. One thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <system_error>
 
 #include "base/ids.h"
 #include "commitlog/frame.h"
@@ -44,6 +45,11 @@ public:
 
     /// Starts writing what has been laid out, unless a write is under way. True if one was started: flush the ring.
     bool submit();
+    /// The same on the calling thread, without the ring and without written(): only with building() and not writing().
+    /// Whoever calls it sees to it that nobody else uses the writer meanwhile, and calls settle().
+    [[nodiscard]] std::error_code write_now(io::disk& disk);
+    /// The write is over: until then writing() stays true.
+    void settle(std::error_code error);
     [[nodiscard]] bool building() const { return group_end_ != group_start_; }
     [[nodiscard]] bool writing() const { return writing_; }
     /// Everything below is durable.
@@ -51,11 +57,12 @@ public:
     /// Where the next frame goes.
     [[nodiscard]] log_position end() const { return group_end_; }
 
-    /// Called on completion of a group, before the next submit().
+    /// Called on completion of a group; must call settle().
     void (*written)(void* context, std::error_code error) = nullptr;
     void* context = nullptr;
 
 private:
+    [[nodiscard]] bool prepare();
     static void on_written(io::request& request);
     void close_frame(std::uint64_t padded_end);
     [[nodiscard]] bool begin_group(std::uint64_t size);

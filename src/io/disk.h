@@ -164,6 +164,8 @@ public:
     // size durable.
     [[nodiscard]] virtual result<std::size_t> read_at(file& file, std::uint64_t offset, byte_span into) = 0;
     [[nodiscard]] virtual result<> write_at(file& file, std::uint64_t offset, byte_view bytes) = 0;
+    /// write_at, and these bytes are durable when it returns: as a request with `durable`.
+    [[nodiscard]] virtual result<> write_durable_at(file& file, std::uint64_t offset, byte_view bytes) = 0;
     [[nodiscard]] virtual result<> sync(file& file) = 0;
 };
 

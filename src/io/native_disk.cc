@@ -187,17 +187,38 @@ result<std::size_t> native_disk::read_at(file& file, std::uint64_t offset, byte_
     return total;
 }
 
-result<> native_disk::write_at(file& file, std::uint64_t offset, byte_view bytes) {
+ssize_t write_some(int descriptor, const iovec& bytes, std::uint64_t offset, bool durable) {
+    if (!durable) return ::pwrite(descriptor, bytes.iov_base, bytes.iov_len, static_cast<off_t>(offset));
+#ifdef RWF_DSYNC
+    const ssize_t count = ::pwritev2(descriptor, &bytes, 1, static_cast<off_t>(offset), RWF_DSYNC);
+    if (count >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) return count;
+#endif
+    const ssize_t written = ::pwrite(descriptor, bytes.iov_base, bytes.iov_len, static_cast<off_t>(offset));
+    if (written >= 0 && ::fdatasync(descriptor) != 0) return -1;
+    return written;
+}
+
+namespace {
+result<> write_all(file& file, std::uint64_t offset, byte_view bytes, bool durable) {
     std::size_t total = 0;
     while (total < bytes.size()) {
-        const ssize_t count = ::pwrite(descriptor_of(file), bytes.data() + total, bytes.size() - total,
-                                       static_cast<off_t>(offset + total));
+        const iovec rest{const_cast<std::byte*>(bytes.data()) + total, std::min(bytes.size() - total, transfer_max)};
+        const ssize_t count = write_some(descriptor_of(file), rest, offset + total, durable);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return fail_errno();
         if (count == 0) return fail(system_error_code(EIO));
         total += static_cast<std::size_t>(count);
     }
     return {};
+}
+}  // namespace
+
+result<> native_disk::write_at(file& file, std::uint64_t offset, byte_view bytes) {
+    return write_all(file, offset, bytes, false);
+}
+
+result<> native_disk::write_durable_at(file& file, std::uint64_t offset, byte_view bytes) {
+    return write_all(file, offset, bytes, true);
 }
 
 result<> native_disk::sync(file& file) {

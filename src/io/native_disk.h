@@ -4,6 +4,8 @@
 
 #include "io/disk.h"
 
+#include <sys/uio.h>
+
 namespace imago::io {
 
 /// Owns a file descriptor.
@@ -36,6 +38,7 @@ public:
     [[nodiscard]] result<std::uint64_t> free_space(std::string_view path) override;
     [[nodiscard]] result<std::size_t> read_at(file& file, std::uint64_t offset, byte_span into) override;
     [[nodiscard]] result<> write_at(file& file, std::uint64_t offset, byte_view bytes) override;
+    [[nodiscard]] result<> write_durable_at(file& file, std::uint64_t offset, byte_view bytes) override;
     [[nodiscard]] result<> sync(file& file) override;
 };
 
@@ -43,6 +46,10 @@ public:
 [[nodiscard]] inline int descriptor_of(const file& file) {
     return static_cast<const native_file&>(file).descriptor();
 }
+
+/// One system call's worth. RWF_DSYNC where the kernel and the file system have it, else a sync of the whole file after
+/// the write. As pwrite(): -1 and errno.
+[[nodiscard]] ssize_t write_some(int descriptor, const iovec& bytes, std::uint64_t offset, bool durable);
 
 /// Linux moves at most this many bytes in one call. A multiple of every block size.
 inline constexpr std::size_t transfer_max = 0x7ffff000;

@@ -18,18 +18,6 @@
 namespace imago::io {
 namespace {
 
-// RWF_DSYNC where the kernel and the file system have it, else a sync of the whole file after the write.
-ssize_t write_some(int descriptor, const iovec& bytes, std::uint64_t offset, bool durable) {
-    if (!durable) return ::pwrite(descriptor, bytes.iov_base, bytes.iov_len, static_cast<off_t>(offset));
-#ifdef RWF_DSYNC
-    const ssize_t count = ::pwritev2(descriptor, &bytes, 1, static_cast<off_t>(offset), RWF_DSYNC);
-    if (count >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) return count;
-#endif
-    const ssize_t written = ::pwrite(descriptor, bytes.iov_base, bytes.iov_len, static_cast<off_t>(offset));
-    if (written >= 0 && ::fdatasync(descriptor) != 0) return -1;
-    return written;
-}
-
 void execute(request& request) {
     if (request.target == nullptr) {
         request.error = system_error_code(EBADF);

@@ -189,14 +189,22 @@ result<std::size_t> sim_disk::read_at(file& file, std::uint64_t offset, byte_spa
     return do_read(file, offset, into);
 }
 
-result<> sim_disk::write_at(file& file, std::uint64_t offset, byte_view bytes) {
+result<> sim_disk::write_now(file& file, std::uint64_t offset, byte_view bytes, bool durable) {
     IMAGO_CHECK(check_power());
     if (!step()) {
         if (check(file, true, offset, bytes.size(), bytes.data()))
             torn_.push_back({as_sim(file).content, offset, {bytes.begin(), bytes.end()}});
         return fail_with(EIO);
     }
-    return do_write(file, offset, bytes, false);
+    return do_write(file, offset, bytes, durable);
+}
+
+result<> sim_disk::write_at(file& file, std::uint64_t offset, byte_view bytes) {
+    return write_now(file, offset, bytes, false);
+}
+
+result<> sim_disk::write_durable_at(file& file, std::uint64_t offset, byte_view bytes) {
+    return write_now(file, offset, bytes, true);
 }
 
 result<> sim_disk::sync(file& file) {

@@ -104,6 +104,7 @@ public:
     [[nodiscard]] result<std::uint64_t> free_space(std::string_view path) override;
     [[nodiscard]] result<std::size_t> read_at(file& file, std::uint64_t offset, byte_span into) override;
     [[nodiscard]] result<> write_at(file& file, std::uint64_t offset, byte_view bytes) override;
+    [[nodiscard]] result<> write_durable_at(file& file, std::uint64_t offset, byte_view bytes) override;
     [[nodiscard]] result<> sync(file& file) override;
 
 private:
@@ -127,6 +128,7 @@ private:
     result<> check(const file& file, bool write, std::uint64_t offset, std::uint64_t size,
                    const void* data) const;
     result<std::size_t> do_read(const file& file, std::uint64_t offset, byte_span into);
+    [[nodiscard]] result<> write_now(file& file, std::uint64_t offset, byte_view bytes, bool durable);
     result<> do_write(const file& file, std::uint64_t offset, byte_view bytes, bool durable);
     result<> do_sync(const file& file, std::uint64_t up_to);
     result<> check_power() const;

@@ -22,6 +22,10 @@ constexpr std::uint64_t wake_bytes = 64 * 1024;
 constexpr auto stamp_after = std::chrono::milliseconds(10);
 constexpr auto stamp_after_little = std::chrono::seconds(1);
 constexpr std::uint64_t stamp_bytes = 16 * 1024;
+/// After a direct write that took longer than this, appends go through the log thread for a while: a disk that stalls holds
+/// up one network thread once, not each time.
+constexpr auto direct_slow = std::chrono::milliseconds(2);
+constexpr auto direct_pause = std::chrono::seconds(1);
 /// Changes of a table rewrite that go into one frame.
 constexpr std::size_t rewrite_bytes = 256 * 1024;
 
@@ -82,12 +86,42 @@ log_thread::queue_slot& log_thread::slot_of(queue_id id) {
 void log_thread::post(append_request& request) {
     std::uint64_t bytes = 0;
     for (const append_batch& batch : request.batches) bytes += batch.bytes.size();
+    const bool asleep = sleeping_.load(std::memory_order_seq_cst) || !parts_.options.threads;
+    if (asleep && bytes <= parts_.options.direct_bytes_max && write_directly(request)) return;
     append_inbox_.push(request);
     const std::uint64_t waiting = waiting_bytes_.fetch_add(bytes, std::memory_order_seq_cst) + bytes;
     // Asleep with a write under way: its completion is a wake-up too, so spare the system call for small amounts.
     if (!sleeping_.load(std::memory_order_seq_cst)) return;
     if (waiting < wake_bytes && writer_busy_.load(std::memory_order_seq_cst)) return;
     wake();
+}
+
+bool log_thread::quiet() const {
+    return !writer_.writing() && !writer_.building() && appends_.front() == nullptr && changes_.front() == nullptr &&
+           append_inbox_.empty() && change_inbox_.empty() && !rewrite_.load(std::memory_order_relaxed) && !failed() &&
+           reported_.load(std::memory_order_relaxed) == 0 && !closing_.load(std::memory_order_relaxed);
+}
+
+// Two thread switches less for a message that comes alone: to the log thread, and back. The price is that the caller
+// waits for the disk; so not for large requests, and not for a while after the disk took long.
+bool log_thread::write_directly(append_request& request) {
+    const std::unique_lock hold(baton_, std::try_to_lock);
+    if (!hold || !quiet()) return false;
+    const auto began = std::chrono::steady_clock::now();
+    if (began < direct_after_) return false;
+    direct_ = true;
+    request.next = nullptr;
+    appends_.append(&request);
+    lay_out();
+    if (writer_.building()) {
+        start_write(true);
+        if (std::chrono::steady_clock::now() - began > direct_slow) direct_after_ = std::chrono::steady_clock::now() + direct_pause;
+    }
+    direct_ = false;
+    // What came meanwhile, what did not fit, or the stamp after it: the thread's.
+    const bool left = appends_.front() != nullptr || !append_inbox_.empty() || !change_inbox_.empty() || failed();
+    if (left || (stamp_due() && !stamp_armed_)) wake();
+    return true;
 }
 
 void log_thread::post(change_request& request) {
@@ -168,6 +202,8 @@ bool log_thread::step() {
 void log_thread::run() {
     using clock = std::chrono::steady_clock;
     auto idle_since = clock::now();
+    std::unique_lock hold(baton_);
+    awake_ = true;
     for (;;) {
         if (step()) {
             idle_since = clock::now();
@@ -186,10 +222,17 @@ void log_thread::run() {
                 timeout = std::chrono::nanoseconds(-1);
             }
         }
+        stamp_armed_ = timeout >= timeout.zero();
         sleeping_.store(true, std::memory_order_seq_cst);
         const bool came = waiting_bytes_.load(std::memory_order_seq_cst) >= wake_bytes ||
                           (!writer_.writing() && !append_inbox_.empty()) || !change_inbox_.empty();
-        if (!came) ring_->wait(timeout);
+        if (!came) {
+            awake_ = false;
+            hold.unlock();
+            ring_->wait(timeout);
+            hold.lock();
+            awake_ = true;
+        }
         sleeping_.store(false, std::memory_order_seq_cst);
         if (ring_progress_) idle_since = clock::now();
         ring_progress_ = false;
@@ -370,13 +413,17 @@ bool log_thread::lay_out_rewrite() {
     return true;
 }
 
-void log_thread::start_write() {
+void log_thread::start_write(bool directly) {
     std::swap(building_, writing_);
     building_.clear();
     writer_busy_.store(true, std::memory_order_seq_cst);
     write_started_ = std::chrono::steady_clock::now();
-    (void)writer_.submit();
-    ring_->flush();
+    if (directly) {
+        finish_write(writer_.write_now(parts_.disk));
+    } else {
+        (void)writer_.submit();
+        ring_->flush();
+    }
     const auto& active = *parts_.segments->active();
     const bool quarter_used = (writer_.end().value - active.base().value) * 4 > active.bytes();
     if (quarter_used && !parts_.segments->has_next() && poked_at_ != active.base()) {
@@ -386,6 +433,14 @@ void log_thread::start_write() {
 }
 
 void log_thread::on_written(std::error_code error) {
+    // The thread comes here from its sleep, too.
+    std::unique_lock hold(baton_, std::defer_lock);
+    if (!awake_) hold.lock();
+    finish_write(error);
+}
+
+void log_thread::finish_write(std::error_code error) {
+    writer_.settle(error);
     writer_busy_.store(false, std::memory_order_seq_cst);
     ring_progress_ = true;
     if (failed()) return;
@@ -402,7 +457,7 @@ void log_thread::on_written(std::error_code error) {
     std::swap(written_, writing_);
     // With a full group waiting the disk need not wait for us to publish this one. A group with room left takes what has
     // come meanwhile first; and where flush() does the writing itself, the answers would wait for it.
-    if (appends_.front() != nullptr && writer_.building() && parts_.disk.kind() != io::backend::posix) start_write();
+    if (!direct_ && appends_.front() != nullptr && writer_.building() && parts_.disk.kind() != io::backend::posix) start_write();
 
     parts_.usage.begin_group();
     const auto segment = written_.empty() || written_.front().no_frame ? nullptr : parts_.segments->find(written_.front().entry.position);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "commitlog/frontier.h"
@@ -79,6 +80,10 @@ public:
 
 private:
     void wake();
+    /// The request is small, the log is idle and its thread asleep: the caller lays it out, writes it and is answered, all
+    /// within this call. False: nothing was done.
+    [[nodiscard]] bool write_directly(append_request& request);
+    [[nodiscard]] bool quiet() const;
     /// One frame of the group that is laid out or being written; the arrays are reused.
     struct pending {
         append_request* request = nullptr;
@@ -100,8 +105,9 @@ private:
     [[nodiscard]] bool lay_out(change_request& request);
     [[nodiscard]] bool lay_out_rewrite();
     void append_frame(queue_id queue, byte_view bytes, std::uint64_t hash, bool log_append_time, pending&& waiting);
-    void start_write();
+    void start_write(bool directly = false);
     void on_written(std::error_code error);
+    void finish_write(std::error_code error);
     void apply(change_request& request);
     void apply(const table_change& change);
     void complete(append_request& request, append_batch& batch, std::error_code error);
@@ -115,6 +121,12 @@ private:
     std::unique_ptr<io::ring> ring_;
     commitlog::log_writer writer_;
 
+    /// Everything that is not atomic below: held by the log thread but while it sleeps, and by who writes directly.
+    std::mutex baton_;
+    bool awake_ = false;            ///< log thread only: it holds the baton
+    bool direct_ = false;           ///< baton: who holds it is not the log thread, and must not use the ring
+    bool stamp_armed_ = false;      ///< baton: the thread sleeps no longer than to the next stamp
+    std::chrono::steady_clock::time_point direct_after_{};  ///< baton: no direct writes before; the disk was slow
     inbox<append_request> append_inbox_;
     inbox<change_request> change_inbox_;
     fifo<append_request> appends_;

@@ -6,7 +6,8 @@
 //   wait     to be told when a queue grows
 //
 // Threads: append, change, bounds, wait and cancel may be called from any thread; their done()/woken() run on the log
-// thread and must only hand over (post to an event loop), never block. A reader belongs to one thread.
+// thread, or within append() of whichever thread, and must only hand over (post to an event loop): never block, never call
+// the store. A reader belongs to one thread.
 // An acknowledged batch is on the disk: done() without error means that a write with RWF_DSYNC that holds it completed.
 #pragma once
 
@@ -43,6 +44,8 @@ struct store_options {
     std::uint64_t segment_bytes = 256ULL << 20;       ///< multiple of 1 MiB (tests: of 4 KiB)
     std::size_t cache_bytes = 256ULL << 20;           ///< newest part of the log kept in memory
     std::size_t group_bytes_max = 1ULL << 20;         ///< one commit; a larger batch is written alone
+    /// Requests up to this size are written by the thread that appends them, if the log is idle; 0 = never.
+    std::size_t direct_bytes_max = 64ULL << 10;
     std::uint64_t checkpoint_interval = 1ULL << 30;   ///< bytes of log between checkpoints
     std::size_t index_tail_memory = 512ULL << 20;
     std::size_t open_files_max = 1024;
@@ -58,7 +61,7 @@ struct store_options {
     std::function<std::string(queue_id)> name_of;
     /// One line for the operator; any thread. Default: none.
     std::function<void(std::string_view)> log;
-    /// Called once, on the log thread, when a write or flush failed and nothing can be acknowledged any more.
+    /// Called once, on any thread, when a write or flush failed and nothing can be acknowledged any more.
     std::function<void(std::error_code)> on_failure;
 };
 
@@ -85,7 +88,7 @@ struct append_batch {
 /// Any number of batches for any queues, made durable together. Owned by the caller, unmoved until done().
 struct append_request {
     std::span<append_batch> batches;
-    /// Log thread. Each batch has its own error or offset.
+    /// Log thread, or the thread that calls append(), from within. Each batch has its own error or offset.
     void (*done)(append_request&) = nullptr;
     void* context = nullptr;
 

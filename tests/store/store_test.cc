@@ -238,6 +238,74 @@ TEST_CASE("a full disk refuses messages, serves reads, and goes on by itself whe
     CHECK_FALSE(after);
 }
 
+TEST_CASE("a small request to an idle log is durable and answered when append returns", "[store]") {
+    io::sim_disk disk;
+    harness h(disk);
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    const auto writes = disk.counts().durable_writes;
+    test::sent one;
+    one.add(queue, make_batch("alone"));
+    h.opened->append(one.ready());
+    REQUIRE(one.done);
+    CHECK_FALSE(one.batches[0].error);
+    CHECK(disk.counts().durable_writes == writes + 1);
+    CHECK(h.read_all(queue, {0}).size() == 1);
+
+    // The next finds a log that is busy with a large one, and waits for its turn.
+    test::sent large;
+    large.add(queue, make_batch(std::string(h.options.direct_bytes_max, 'x')));
+    test::sent small;
+    small.add(queue, make_batch("behind"));
+    h.opened->append(large.ready());
+    h.opened->append(small.ready());
+    CHECK_FALSE(large.done);
+    CHECK_FALSE(small.done);
+    h.settle();
+    CHECK(small.done);
+    CHECK(small.batches[0].base == large.batches[0].base + 1);
+
+    h.cut_power();
+    disk.crash();
+    REQUIRE(h.open());
+    CHECK(h.read_all(queue, {0}).size() == 3);
+}
+
+TEST_CASE("a direct write that fails acknowledges nothing, and nothing after it", "[store]") {
+    io::sim_disk disk;
+    harness h(disk);
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    disk.fail_after(io::sim_operation::write, 0, EIO);
+    test::sent one;
+    one.add(queue, make_batch("lost"));
+    h.opened->append(one.ready());
+    REQUIRE(one.done);
+    CHECK(one.batches[0].error == make_error_code(store_errc::failed));
+    CHECK(h.append(queue, make_batch("late")).error == make_error_code(store_errc::failed));
+    CHECK(h.opened->statistics().failed);
+}
+
+TEST_CASE("direct writes go on over the end of a segment", "[store]") {
+    io::sim_disk disk;
+    harness h(disk);
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    for (int i = 0; i < 400; ++i) {
+        test::sent one;
+        one.add(queue, make_batch(std::to_string(i) + std::string(700, '.')));
+        h.opened->append(one.ready());
+        if (i % 7 == 0 || !one.done) h.settle();
+        REQUIRE(one.done);
+        REQUIRE_FALSE(one.batches[0].error);
+        REQUIRE(one.batches[0].base.value == i);
+    }
+    h.cut_power();
+    disk.crash();
+    REQUIRE(h.open());
+    CHECK(h.read_all(queue, {0}).size() == 400);
+}
+
 TEST_CASE("an error of the disk while writing acknowledges nothing, ever again", "[store]") {
     io::sim_disk disk;
     harness h(disk);
