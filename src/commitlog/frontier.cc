@@ -19,7 +19,7 @@ result<std::unique_ptr<frontier_file>> frontier_file::open(io::disk& disk, const
     auto opened = std::make_unique<frontier_file>();
     IMAGO_TRY(opened->file_, disk.open(path, {.write = true, .create = true, .direct = true}));
     IMAGO_TRY(const std::uint64_t size, disk.size(*opened->file_));
-    if (size < 2 * slot_bytes) IMAGO_CHECK(disk.allocate(*opened->file_, 2 * slot_bytes));
+    if (size < 2 * slot_bytes) IMAGO_CHECK(disk.allocate(*opened->file_, 0, 2 * slot_bytes));
     opened->slot_ = make_aligned_bytes(slot_bytes);
     for (std::uint64_t i = 0; i < 2; ++i) {
         const byte_span slot{opened->slot_.get(), io::sector_size};

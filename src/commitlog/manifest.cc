@@ -98,7 +98,7 @@ result<manifest> manifest::open(io::disk& disk, std::string path, bool create) {
     IMAGO_TRY(opened.file_, disk.open(path, {.write = true, .create = create}));
     IMAGO_TRY(const std::uint64_t size, disk.size(*opened.file_));
     if (create && size < 2 * manifest_slot_bytes) {
-        IMAGO_CHECK(disk.allocate(*opened.file_, 2 * manifest_slot_bytes));
+        IMAGO_CHECK(disk.allocate(*opened.file_, 0, 2 * manifest_slot_bytes));
     }
     bool found = false;
     std::vector<std::byte> slot;

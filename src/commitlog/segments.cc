@@ -154,7 +154,7 @@ result<std::shared_ptr<segment>> segment_set::create_segment(log_position base) 
     IMAGO_TRY(const std::uint64_t had, disk_.size(*file));
     if (had > bytes) IMAGO_CHECK(disk_.truncate(*file, bytes));
     if (had < bytes) {
-        if (auto allocated = disk_.allocate(*file, bytes); !allocated) {
+        if (auto allocated = disk_.allocate(*file, 0, bytes); !allocated) {
             // Give back what a half allocation took: others need the room.
             (void)disk_.truncate(*file, 0);
             return fail(allocated.error());

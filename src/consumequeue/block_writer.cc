@@ -9,6 +9,16 @@ namespace {
 
 constexpr std::size_t sync_depth = 32;
 
+/// Blocks to give room to before block `number` is written. A write into room that is there is one system call and one
+/// device write; one that makes the file longer goes through a kernel worker and costs five times as much. Small steps at
+/// first, for queues that never have more than a few blocks.
+std::uint64_t blocks_to_allocate(std::uint64_t number) {
+    if (number == 0) return 1;
+    if (number == 1) return 3;
+    if (number == 4) return 12;
+    return number >= 16 && number % 16 == 0 ? 16 : 0;
+}
+
 /// Errors that may go away by themselves: what could not be written stays in memory until then.
 bool is_transient(std::error_code error) {
     return error == std::errc::no_space_on_device || error == std::errc::too_many_files_open ||
@@ -192,6 +202,9 @@ bool block_writer::start_write(io::ring& ring) {
                                   .end = block->end,
                                   .first_position = block->entries[0].position};
         encode_block(write.bytes.get(), header, {block->entries, block->count});
+        // If there is no room the write will say so.
+        if (const std::uint64_t count = blocks_to_allocate(block->number); count > 0)
+            (void)disk_.allocate(*write.file, block->number * block_size, count * block_size);
         submit_write(ring, write, block->number);
         return true;
     }

@@ -151,8 +151,9 @@ public:
     [[nodiscard]] virtual result<std::unique_ptr<file>> lock(std::string_view path) = 0;
 
     [[nodiscard]] virtual result<std::uint64_t> size(file& file) = 0;
-    /// Gives the file `size` bytes of real space (posix_fallocate); new bytes read as zeros.
-    [[nodiscard]] virtual result<> allocate(file& file, std::uint64_t size) = 0;
+    /// Gives [offset, offset + size) of the file real space (posix_fallocate); new bytes read as zeros. The file is at
+    /// least that long then.
+    [[nodiscard]] virtual result<> allocate(file& file, std::uint64_t offset, std::uint64_t size) = 0;
     /// Gives the space of [offset, offset + size) back; it reads as zeros afterwards.
     [[nodiscard]] virtual result<> punch_hole(file& file, std::uint64_t offset, std::uint64_t size) = 0;
     [[nodiscard]] virtual result<> truncate(file& file, std::uint64_t size) = 0;

@@ -140,14 +140,15 @@ result<std::uint64_t> native_disk::size(file& file) {
     return static_cast<std::uint64_t>(status.st_size);
 }
 
-result<> native_disk::allocate(file& file, std::uint64_t size) {
+result<> native_disk::allocate(file& file, std::uint64_t offset, std::uint64_t size) {
     if (size == 0) return {};
+    const auto from = static_cast<off_t>(offset);
     const auto length = static_cast<off_t>(size);
     int error = 0;
     do {
-        error = ::fallocate(descriptor_of(file), 0, 0, length) == 0 ? 0 : errno;
+        error = ::fallocate(descriptor_of(file), 0, from, length) == 0 ? 0 : errno;
         // Where the file system has no such call, glibc's spelling writes to each block instead.
-        if (error == EOPNOTSUPP) error = ::posix_fallocate(descriptor_of(file), 0, length);
+        if (error == EOPNOTSUPP) error = ::posix_fallocate(descriptor_of(file), from, length);
     } while (error == EINTR);
     if (error != 0) return fail(system_error_code(error));
     return {};

@@ -32,7 +32,7 @@ public:
     [[nodiscard]] result<> sync_directory(std::string_view path) override;
     [[nodiscard]] result<std::unique_ptr<file>> lock(std::string_view path) override;
     [[nodiscard]] result<std::uint64_t> size(file& file) override;
-    [[nodiscard]] result<> allocate(file& file, std::uint64_t size) override;
+    [[nodiscard]] result<> allocate(file& file, std::uint64_t offset, std::uint64_t size) override;
     [[nodiscard]] result<> punch_hole(file& file, std::uint64_t offset, std::uint64_t size) override;
     [[nodiscard]] result<> truncate(file& file, std::uint64_t size) override;
     [[nodiscard]] result<std::uint64_t> free_space(std::string_view path) override;

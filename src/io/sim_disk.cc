@@ -218,10 +218,10 @@ result<std::uint64_t> sim_disk::size(file& file) {
     return as_sim(file).content->size();
 }
 
-result<> sim_disk::allocate(file& file, std::uint64_t size) {
+result<> sim_disk::allocate(file& file, std::uint64_t offset, std::uint64_t size) {
     if (!step()) return fail_with(EIO);
     IMAGO_CHECK(check(file, true, 0, 0, nullptr));
-    return as_sim(file).content->allocate(size);
+    return as_sim(file).content->allocate(offset, size);
 }
 
 result<> sim_disk::punch_hole(file& file, std::uint64_t offset, std::uint64_t size) {

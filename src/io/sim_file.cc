@@ -197,13 +197,13 @@ void sim_content::grow(std::uint64_t size, bool durable, bool log) {
     size_ = size;
 }
 
-result<> sim_content::allocate(std::uint64_t size) {
+result<> sim_content::allocate(std::uint64_t offset, std::uint64_t size) {
     ++sequence_;
-    const std::size_t count = (size + sim_page_size - 1) / sim_page_size;
+    const std::size_t count = (offset + size + sim_page_size - 1) / sim_page_size;
     if (table_.size() < count) table_.resize(count, nullptr);
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = offset / sim_page_size; i < count; ++i)
         if (!reserve_page(i)) return fail(system_error_code(ENOSPC));
-    grow(size, false, true);
+    grow(offset + size, false, true);
     return {};
 }
 

@@ -65,7 +65,7 @@ public:
     std::size_t read(std::uint64_t offset, byte_span into) const;
     /// Fails with ENOSPC when the disk is full; what fitted is written then.
     result<> write(std::uint64_t offset, byte_view bytes, bool durable);
-    result<> allocate(std::uint64_t size);
+    result<> allocate(std::uint64_t offset, std::uint64_t size);
     void truncate(std::uint64_t size);
     void punch_hole(std::uint64_t offset, std::uint64_t size);
     void sync(std::uint64_t up_to);

@@ -144,7 +144,7 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
         // Writes of a process that was killed may still be on their way to the disk: allocating waits for them.
         for (const auto& segment : segments.list()) {
             if (segment->file() != nullptr && segment->end() > witness) {
-                (void)parts.disk.allocate(*segment->file(), segment->bytes());
+                (void)parts.disk.allocate(*segment->file(), 0, segment->bytes());
             }
         }
         replay into(parts, !checkpoint);

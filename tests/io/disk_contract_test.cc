@@ -99,14 +99,17 @@ TEST_CASE("allocate grows with zeros and never shrinks", "[io]") {
     auto file = disk.create("a");
     auto bytes = pattern(3000);
     REQUIRE(disk->write_at(*file, 0, {bytes.get(), 3000}).has_value());
-    REQUIRE(disk->allocate(*file, 100'000).has_value());
+    REQUIRE(disk->allocate(*file, 0, 100'000).has_value());
     CHECK(disk->size(*file).value() == 100'000);
-    REQUIRE(disk->allocate(*file, 50'000).has_value());
+    REQUIRE(disk->allocate(*file, 0, 50'000).has_value());
     CHECK(disk->size(*file).value() == 100'000);
     const auto content = read_file(*disk, disk.path("a")).value();
     REQUIRE(content.size() == 100'000);
     CHECK(same(content.data(), bytes.get(), 3000));
     CHECK(all_zero(content, 3000, 100'000));
+    REQUIRE(disk->allocate(*file, 96'000, 10'000).has_value());
+    CHECK(disk->size(*file).value() == 106'000);
+    CHECK(same(read_file(*disk, disk.path("a")).value().data(), bytes.get(), 3000));
     CHECK(disk->free_space(disk.folder()).value() > 0);
 }
 

@@ -113,7 +113,7 @@ TEST_CASE("a durable write that makes the file longer keeps its size", "[io][sim
         sim_disk disk({.seed = static_cast<std::uint64_t>(seed)});
         auto file = create(disk, "data");
         REQUIRE(disk.sync_directory(".").has_value());
-        REQUIRE(disk.allocate(*file, 10'000).has_value());
+        REQUIRE(disk.allocate(*file, 0, 10'000).has_value());
         auto ring = disk.make_ring().value();
         auto two = filled(8192, 2);
         counted inside(kind::write, file.get(), 0, two.data(), 512);
@@ -217,7 +217,7 @@ TEST_CASE("a size that was not synced may be lost, a cut comes back with its byt
         auto a = durable_file(disk, "a", 6'000, 1);
         auto b = durable_file(disk, "b", 9'000, 1);
         REQUIRE(disk.write_at(*a, 6'000, filled(1'000, 2)).has_value());
-        REQUIRE(disk.allocate(*a, 20'000).has_value());
+        REQUIRE(disk.allocate(*a, 0, 20'000).has_value());
         REQUIRE(disk.truncate(*b, 3'000).has_value());
         REQUIRE(disk.truncate(*b, 7'000).has_value());
         disk.crash();

@@ -62,7 +62,7 @@ TEST_CASE("a full disk refuses with ENOSPC, and takes writes again when there is
     counted write(kind::write, b.file.get(), 0, bytes.get(), 32 * 1024);
     run(*b.ring, {&write});
     CHECK(write.error == std::errc::no_space_on_device);
-    CHECK(b.disk.allocate(*b.file, 128 * 1024).error() == std::errc::no_space_on_device);
+    CHECK(b.disk.allocate(*b.file, 0, 128 * 1024).error() == std::errc::no_space_on_device);
     REQUIRE(b.disk.truncate(*b.file, 0).has_value());
     REQUIRE(b.disk.sync(*b.file).has_value());
     CHECK(b.disk.free_space("/").value() == 16 * 1024);
