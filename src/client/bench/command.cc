@@ -30,6 +30,7 @@ struct settings {
     std::vector<std::int32_t> sweep{1, 16, 100, 1000, 10000};
     long pid = 0;
     bool json = false;
+    bool marks = false;
 };
 using settings_ptr = std::shared_ptr<settings>;
 
@@ -49,18 +50,29 @@ void spread(settings& with) {
     with.consume.queues = with.produce.queues;
 }
 
-/// Processor time of the server while something goes on.
+/// Processor time of the server while something goes on. Whoever called this program may look at more at the same moments.
 class server_time {
 public:
-    explicit server_time(long pid) : pid_(pid), before_(pid == 0 ? 0 : processor_time(pid)) {}
+    explicit server_time(const settings& with)
+        : pid_(with.pid), marks_(with.marks), before_(pid_ == 0 ? 0 : processor_time(pid_)) {
+        mark("begin");
+    }
     void fill(measured& what) const {
+        mark("end");
         if (pid_ == 0) return;
         what.server_seconds = processor_time(pid_) - before_;
         what.server_resident = static_cast<std::uint64_t>(resident(pid_));
     }
 
 private:
+    void mark(const char* at) const {
+        if (!marks_) return;
+        fmt::print("{{\"mark\":\"{}\"}}\n", at);
+        std::fflush(stdout);
+    }
+
     const long pid_;
+    const bool marks_;
     const double before_;
 };
 
@@ -87,7 +99,7 @@ std::string timed_run(engine& on, const settings& with, Load& load, measured& wh
         return on.run_until([&, end] { return load.error() != 0 || enough() || clock_type::now() >= end; });
     };
     if (std::string wrong = until(with.warm_up); !wrong.empty()) return wrong;
-    const server_time server(with.pid);
+    const server_time server(with);
     load.measure();
     const moment start = clock_type::now();
     if (std::string wrong = until(with.seconds); !wrong.empty()) return wrong;
@@ -121,7 +133,7 @@ int produce(settings& with) {
 
 /// How long until a topic with so many queues is there and each of them answers.
 int create(settings& with) {
-    const server_time server(with.pid);
+    const server_time server(with);
     const moment start = clock_type::now();
     if (const std::string wrong = prepare_topic(with.server, with.topic, with.produce.queues); !wrong.empty()) return complain(wrong);
     measured what;
@@ -261,7 +273,7 @@ int backlog(settings& with) {
         (*consumers)->measure();
         (*consumers)->start();
         load.measure();
-        const server_time server(with.pid);
+        const server_time server(with);
         const moment start = clock_type::now();
         std::string wrong = on.run_until([&] { return (*consumers)->messages() >= wanted || (*consumers)->error() != 0 || load.error() != 0; });
         read.seconds = what.seconds = std::chrono::duration<double>(clock_type::now() - start).count();
@@ -284,6 +296,7 @@ void add_common(CLI::App& command, settings& with) {
     command.add_option("--seconds", with.seconds, "To measure")->capture_default_str()->check(CLI::PositiveNumber);
     command.add_option("--pid", with.pid, "Of the server, for its processor time and memory");
     command.add_flag("--json", with.json, "One JSON object a line; times in microseconds");
+    command.add_flag("--marks", with.marks, "Print a line when the measurement begins and when it ends");
 }
 
 void add_queues(CLI::App& command, settings& with) {
