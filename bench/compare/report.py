@@ -1,121 +1,162 @@
-"""One JSON with everything, one Markdown to read, one SVG for each cell."""
-import html
-import json
-import statistics
+"""One Markdown to read, with plots; results.json beside it has everything."""
+import plots
+from cells import SWEEP
+from ratios import Compared, interval, median, values
 
-COLOURS = {"imago": "#1f6f54", "kafka-cache": "#b9b9b9", "kafka-flushed": "#8c8c8c", "redis-always": "#c8776b",
-           "redis-everysec": "#e3b7b0"}
-
-
-def values(runs, key="value"):
-    return [run[key] for run in runs if run.get(key) is not None and "error" not in run]
+HEADINGS = ["Lost to a peer that is durable as imago is", "Lost to a peer that acknowledges before the disk has it",
+            "Won, but a goal is missed", "The rest"]
 
 
 def spread(numbers, shape="{:,.0f}"):
     if not numbers:
         return "-"
-    return (shape + " ({}..{})").format(statistics.median(numbers), shape.format(min(numbers)), shape.format(max(numbers)))
+    if len(numbers) == 1:
+        return shape.format(numbers[0])
+    return (shape + " ({}..{})").format(median(numbers), shape.format(min(numbers)), shape.format(max(numbers)))
 
 
-def ratios(ours, theirs, key="value"):
-    """Round by round."""
-    return [a[key] / b[key] for a, b in zip(ours, theirs) if "error" not in a and "error" not in b and b.get(key) and a.get(key)]
+def ratio(numbers):
+    sure = interval(numbers)
+    text = spread(numbers, "{:.3g}")
+    return text if sure is None else f"{text} [{sure[0]:.3g}, {sure[1]:.3g}]"
 
 
-def verdict(cell, numbers, goal):
-    if not numbers or goal is None:
-        return ""
-    middle = statistics.median(numbers)
-    met = middle >= goal if cell["better"] == "more" else middle <= goal
-    return "met" if met else "MISSED"
+def shape_of(unit):
+    return "{:,.2f}" if unit == "s" else "{:,.0f}"
 
 
-def rank(cell, runs):
-    """Cells that were lost first, then missed goals, then the others."""
-    ours = runs.get("imago", [])
-    lost = missed = False
-    for peer, theirs in runs.items():
-        if peer == "imago":
+def limit_share(compared, runs, facts):
+    """Of what the disk or loopback could do in the same round and group."""
+    cell = compared.cell
+    found = []
+    for number, run in runs.items():
+        limits = [each for each in facts["limits"] if each["round"] == int(number) and each["group"] == cell["group"]]
+        if "error" in run or not limits or "seconds" not in run:
             continue
-        numbers = ratios(ours, theirs)
-        if not numbers:
-            continue
-        middle = statistics.median(numbers)
-        lost = lost or (middle < 1 if cell["better"] == "more" else middle > 1)
-        missed = missed or verdict(cell, numbers, cell["goals"].get(peer)) == "MISSED"
-    return 0 if lost else 1 if missed else 2
+        bound = limits[-1]["loopback_mb_s"] if cell["limit"] == "loopback" else limits[-1]["disk"]["262144"]["mb_s"]
+        found.append(100 * run["messages_per_second"] * cell["load"]["message"] / 1e6 / bound)
+    return found
 
 
-def table(cell, runs):
-    shape = "{:,.0f}" if cell["unit"] != "s" else "{:,.2f}"
-    lines = [f"| server | {cell['figure']}, {cell['unit']} | imago by this | goal | | server CPU s/M | imago's CPU by this | goal |",
-             "|---|---|---|---|---|---|---|---|"]
-    for peer, theirs in runs.items():
-        numbers = values(theirs)
-        errors = [run["error"] for run in theirs if "error" in run]
-        figure = spread(numbers, shape) if numbers else "failed"
-        if errors:
-            figure += f" ({len(errors)} of {len(theirs)} failed: {errors[-1][:120]})"
-        cpu = values(theirs, "server_cpu_seconds_per_million")
-        cells = [peer, figure, "", "", "", spread(cpu, "{:.2f}"), "", ""]
+def per_million(runs, key, scale, shape):
+    found = median(values(runs, key))
+    return "" if found is None else shape.format(found / scale)
+
+
+def table(compared, facts):
+    cell = compared.cell
+    columns = ["server", "durable", f"{cell['figure'].replace('_', ' ')}, {cell['unit']}", "imago by this [95 %]", "server CPU s/M",
+               "imago's CPU by this", "GB written/M", "flushes/M", "resident MiB"]
+    if cell["limit"]:
+        columns.append(f"% of the {cell['limit']}'s limit")
+    timed = any(values(runs, "times_us") for runs in compared.runs.values())
+    if timed:
+        columns.append("p50 / p99 / p99.9, us")
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for peer, runs in compared.runs.items():
+        words = [f"**{peer}**" if peer == "imago" else peer, "yes" if facts["durable"].get(peer) else "no", figure(cell, runs), "",
+                 spread(values(runs, "server_cpu_seconds_per_million"), "{:.2f}"), "",
+                 per_million(runs, "written_bytes_per_million", 1e9, "{:.2f}"), per_million(runs, "flushes_per_million", 1, "{:,.0f}"),
+                 per_million(runs, "resident_bytes", 1 << 20, "{:,.0f}")]
         if peer != "imago":
-            found = ratios(runs.get("imago", []), theirs)
-            cells[2] = spread(found, "{:.3g}")
-            goal = cell["goals"].get(peer)
-            if goal is not None:
-                cells[3] = (">= " if cell["better"] == "more" else "<= ") + f"{goal:.3g}"
-                cells[4] = verdict(cell, found, goal)
-            found = ratios(runs.get("imago", []), theirs, "server_cpu_seconds_per_million")
-            cells[6] = spread(found, "{:.3g}")
-            if peer in cell["cpu_goals"]:
-                cells[7] = f"<= {cell['cpu_goals'][peer]:.3g}"
-                if found:
-                    cells[7] += " met" if statistics.median(found) <= cell["cpu_goals"][peer] else " MISSED"
-        lines.append("| " + " | ".join(cells) + " |")
+            words[3] = ratio(compared.against(peer))
+            words[5] = spread(compared.against(peer, "server_cpu_seconds_per_million"), "{:.3g}")
+        if cell["limit"]:
+            words.append(spread(limit_share(compared, runs, facts)))
+        if timed:
+            times = values(runs, "times_us")
+            words.append(" / ".join(f"{median([each[q] for each in times]):,.0f}" for q in ("p50", "p99", "p99.9")) if times else "")
+        lines.append("| " + " | ".join(words) + " |")
     return "\n".join(lines)
 
 
-def plot(cell, runs):
-    """A bar for each server, a dot for each round."""
-    bars = [(peer, values(theirs)) for peer, theirs in runs.items()]
-    top = max((max(numbers) for _, numbers in bars if numbers), default=1)
-    left, width, height = 150, 430, 34
-    rows = []
-    for i, (peer, numbers) in enumerate(bars):
-        y = 46 + i * height
-        rows.append(f'<text x="{left - 10}" y="{y + 15}" text-anchor="end">{html.escape(peer)}</text>')
-        if not numbers:
-            rows.append(f'<text x="{left}" y="{y + 15}" fill="#a00">failed</text>')
-            continue
-        middle = statistics.median(numbers)
-        rows.append(f'<rect x="{left}" y="{y}" width="{width * middle / top:.1f}" height="20" fill="{COLOURS.get(peer, "#777")}"/>')
-        rows += [f'<circle cx="{left + width * each / top:.1f}" cy="{y + 10}" r="2.5" fill="#222"/>' for each in numbers]
-        rows.append(f'<text x="{left + width * max(numbers) / top + 8:.1f}" y="{y + 15}">{middle:,.4g}</text>')
-    better = "more is better" if cell["better"] == "more" else "less is better"
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="700" height="{60 + len(bars) * height}" font-family="sans-serif" '
-            f'font-size="13"><rect width="100%" height="100%" fill="#fff"/><text x="10" y="20" font-weight="bold">'
-            f'{html.escape(cell["title"])}</text><text x="10" y="37" fill="#555">{cell["unit"]}, {better}; bar: median, dots: '
-            f'rounds</text>{"".join(rows)}</svg>\n')
+def figure(cell, runs):
+    """With what went wrong, what was remarked, and how often the canary moved."""
+    numbers = values(runs)
+    text = spread(numbers, shape_of(cell["unit"])) if numbers else "failed"
+    errors = [run["error"] for run in runs.values() if "error" in run]
+    if errors:
+        text += f"; {len(errors)} of {len(runs)} failed: " + " ".join(errors[-1].replace("|", "/").split())[:200]
+    remarks = [run["remark"] for run in runs.values() if "remark" in run]
+    if remarks:
+        text += f"; {remarks[-1]}"
+    shaken = sum(run.get("canary_moved", 0) > 0.2 for run in runs.values())
+    return text + (f"; canary moved in {shaken} of {len(runs)}" if shaken else "")
 
 
-def write(folder, facts, cells, results):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps({"facts": facts, "results": results}, indent=1))
-    done = [cell for cell in cells if cell["name"] in results]
-    done.sort(key=lambda cell: rank(cell, results[cell["name"]]))
+def extras(compared):
+    """What some cells tell besides."""
+    lines = []
+    for peer, runs in compared.runs.items():
+        for key, words, scale in (("p99_alone_us", "producer's p99 before, us", 1), ("p99_meanwhile_us", "meanwhile, us", 1),
+                                  ("listening_seconds", "listens after, s", 1), ("start_seconds", "first start until it listens, s", 1),
+                                  ("idle_share_of_a_core", "idle, % of a core", 0.01),
+                                  ("anonymous_bytes", "of it no pages of files, MiB", 1 << 20)):
+            if compared.cell["group"] == "life" and (found := values(runs, key)):
+                lines.append(f"{peer}: {words} {median(found) / scale:,.3g}")
+    return "; ".join(lines)
+
+
+def goals(all_compared):
+    lines = ["| cell | goal | found | |", "|---|---|---|---|"]
+    for compared in all_compared:
+        for words, found, is_met in compared.goals():
+            shown = "not measured" if found is None else f"{found:,.3g}"
+            lines.append(f"| {compared.cell['name']} | {words} | {shown} | {'' if is_met is None else 'met' if is_met else '**MISSED**'} |")
+    return "\n".join(lines)
+
+
+def limits(facts):
+    disk = [each["disk"] for each in facts["limits"]]
+    if not disk:
+        return "The machine's limits were not measured."
+    words = [f"{int(block) // 1024} KiB {spread([each[block]['mb_s'] for each in disk])} MB/s, p50 "
+             f"{spread([each[block]['p50_us'] for each in disk])} us" for block in ("4096", "65536", "262144", "1048576")]
+    copy = spread([each["loopback_mb_s"] for each in facts["limits"]])
+    return ("Limits beside it, before each group of each round: durable sequential writes, one in flight: " + "; ".join(words) +
+            f". One TCP connection over loopback that copies 1 MiB at a time: {copy} MB/s.")
+
+
+def opening(facts):
+    fua = ", ".join(f"{disk} {'has FUA: a durable write is one request, no flush is counted' if value == '1' else 'has no FUA: each durable write is a write and a flush, and both count'}"
+                    for disk, value in facts["fua"].items())
+    ahead = ", ".join(f"{disk} {value}" for disk, value in facts["read_ahead_kb"].items())
     lines = ["# imago and its peers side by side", "",
-             f"{facts['when']}, {facts['machine']}, {facts['processors']} processors shared by server and load, loopback. "
-             f"{facts['rounds']} rounds of {facts['seconds']:g} s, order alternating, each on a fresh folder; median (least..most). "
-             f"Others used {100 * facts['busy_before']:.0f} % of the processors before it began. Read-ahead, KiB: "
-             + ", ".join(f"{disk} {value}" for disk, value in facts["read_ahead_kb"].items()) + ".", ""]
-    lines += [f"- {peer}: {settings}" for peer, settings in facts["settings"].items()]
-    headings = ["Lost to a peer", "Won, but a goal is missed", "The rest"]
+             f"{facts['when']}, {facts['machine']}, {facts['memory_gib']:.0f} GiB, {facts['processors']} processors shared by server and "
+             f"load, loopback. {facts['rounds']} rounds of {facts['seconds']:g} s ({facts.get('took_minutes', 0):.0f} minutes in all), "
+             "fewer where a cell takes long or has no goal for a peer; order of the peers alternating, each group of cells on a fresh "
+             "folder. Told: median (least..most) [95 % bootstrap interval of the median]; ratios are made within a round. Others used "
+             f"{100 * facts['busy_before']:.0f} % of the processors before it began. Read-ahead, KiB: {ahead}. Disk: {fua}. /M: a "
+             "million messages; bytes written and processor time are the server's, flushes are the disk's.", "", limits(facts), ""]
+    lines += [f"- **{peer}**{'' if facts['durable'][peer] else ' (acknowledges before the disk has it)'}: {settings}"
+              for peer, settings in facts["settings"].items()]
+    return lines + [f"- {peer} is left out: {why}." for peer, why in facts["left_out"].items()]
+
+
+def write(folder, results, cells):
+    facts = results.facts
+    every = [Compared(cell, results.of) for cell in cells]
+    every = [compared for compared in every if compared.runs]
+    every.sort(key=lambda compared: compared.place(facts["durable"]))
+    lines = opening(facts)
+    (folder / "overview.svg").write_text(plots.overview(every))
+    lines += ["", "![](overview.svg)", "", "## Goals", "", goals(every)]
+    swept = plots.sweep([compared for compared in every if compared.cell["name"] in SWEEP])
+    if swept:
+        (folder / "queues.svg").write_text(swept)
+        lines += ["", "![](queues.svg)"]
     last = None
-    for cell in done:
-        place = rank(cell, results[cell["name"]])
+    for compared in every:
+        place, name = compared.place(facts["durable"]), compared.cell["name"]
         if place != last:
             last = place
-            lines += ["", f"## {headings[place]}"]
-        (folder / f"{cell['name']}.svg").write_text(plot(cell, results[cell["name"]]))
-        lines += ["", f"### {cell['title']}", "", f"![]({cell['name']}.svg)", "", table(cell, results[cell["name"]])]
+            lines += ["", f"## {HEADINGS[place]}"]
+        (folder / f"{name}.svg").write_text(plots.bars(compared, facts["durable"]))
+        lost = compared.lost_to()
+        lines += ["", f"### {compared.cell['title']}", "", *([f"Lost to {', '.join(lost)}.", ""] if lost else []), f"![]({name}.svg)",
+                  "", table(compared, facts)]
+        if lent := [peer for peer in compared.runs if peer in compared.cell["like"]]:
+            lines += ["", f"With a load of its own kind, as in cell {compared.cell['like'][lent[0]]}: {', '.join(lent)}."]
+        if more := extras(compared):
+            lines += ["", more + "."]
     (folder / "report.md").write_text("\n".join(lines) + "\n")
