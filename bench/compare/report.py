@@ -6,6 +6,9 @@ from ratios import Compared, interval, median, values
 HEADINGS = ["Lost to a peer that is durable as imago is", "Lost to a peer that acknowledges before the disk has it",
             "Won, but a goal is missed", "The rest"]
 
+FUA = {"1": "has FUA: a durable write is one request, and no flush is counted for it",
+       "0": "has no FUA: a durable write is a write and a flush, and both are counted"}
+
 
 def spread(numbers, shape="{:,.0f}"):
     if not numbers:
@@ -118,8 +121,7 @@ def limits(facts):
 
 
 def opening(facts):
-    fua = ", ".join(f"{disk} {'has FUA: a durable write is one request, no flush is counted' if value == '1' else 'has no FUA: each durable write is a write and a flush, and both count'}"
-                    for disk, value in facts["fua"].items())
+    fua = ", ".join(f"{disk} {FUA.get(value, value)}" for disk, value in facts["fua"].items())
     ahead = ", ".join(f"{disk} {value}" for disk, value in facts["read_ahead_kb"].items())
     lines = ["# imago and its peers side by side", "",
              f"{facts['when']}, {facts['machine']}, {facts['memory_gib']:.0f} GiB, {facts['processors']} processors shared by server and "

@@ -21,7 +21,7 @@ class Results:
 
     def has(self, cell, peer, number):
         got = self.of.get(cell, {}).get(peer, {}).get(str(number))
-        return got is not None and "not installed" not in got.get("error", "")
+        return got is not None and not got.get("error", "").startswith(("not installed", "does not start"))
 
     def put(self, cell, peer, number, got):
         self.of.setdefault(cell, {}).setdefault(peer, {})[str(number)] = got

@@ -23,6 +23,7 @@ import argparse
 import os
 import pathlib
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -104,6 +105,7 @@ def main():
         for peer in peers:
             print(f"{peer.name:20} {peer.settings}")
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers end and folders go as with ^C
     args.out.mkdir(parents=True, exist_ok=True)
     results = Results(args.out / "results.json", args.resume or args.report)
     if not args.report:

@@ -40,7 +40,7 @@ class Kafka:
         subprocess.run([*java[:1], "-XX:TieredStopAtLevel=1", *java[4:], "kafka.tools.StorageTool", "format", "-t", cluster, "-c",
                         str(config)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            return server.start([*java, "kafka.Kafka", config], 60)
+            return server.start([*java, "kafka.Kafka", config], 120)
         except BaseException:
             server.forget()
             raise

@@ -16,7 +16,7 @@ class RocketMq:
         self.durable = flushed
         flush = "SYNC_FLUSH" if flushed else "ASYNC_FLUSH"
         self.settings = (f"RocketMQ 5.5.0, name server and broker, flushDiskType={flush}, 2 GiB heap, G1, 2 GiB of direct memory, "
-                         "useReentrantLockWhenPutMessage, 4 sending threads, answers of up to 1,024 messages or 4 MiB, no refusals "
+                         "useReentrantLockWhenPutMessage, 4 sending threads, no index by message key, answers of up to 1,024 messages or 4 MiB, no refusals "
                          "for waiting or a busy page cache, Java client in batches of 32 where it says batched")
 
     def start(self, cage=None, reading=False):
@@ -37,7 +37,7 @@ class RocketMq:
         environment = {"ROCKETMQ_HOME": str(server.folder)}
         config = server.folder / "namesrv.conf"
         config.write_text(f"listenPort={names}\nbindAddress=127.0.0.1\n")
-        server.run([*common, "-Xmx256m", "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", config], names, 60, environment)
+        server.run([*common, "-Xmx256m", "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", config], names, 120, environment)
         config = server.folder / "broker.conf"
         config.write_text("\n".join([
             "brokerClusterName=compare", "brokerName=compare", "brokerId=0", "brokerRole=ASYNC_MASTER",
@@ -47,10 +47,10 @@ class RocketMq:
             f"storePathCommitLog={server.folder / 'store' / 'commitlog'}", "autoCreateTopicEnable=false",
             "useReentrantLockWhenPutMessage=true", "sendMessageThreadPoolNums=4", "waitTimeMillsInSendQueue=60000",
             "osPageCacheBusyTimeOutMills=60000", "sendThreadPoolQueueCapacity=100000", "syncFlushTimeout=60000",
-            "maxTransferCountOnMessageInMemory=1024", "maxTransferBytesOnMessageInMemory=4194304",
+            "messageIndexEnable=false", "maxTransferCountOnMessageInMemory=1024", "maxTransferBytesOnMessageInMemory=4194304",
             "maxTransferCountOnMessageInDisk=1024", "maxTransferBytesOnMessageInDisk=4194304", "diskMaxUsedSpaceRatio=95"]))
         server.more = {"name-server": f"127.0.0.1:{names}"}
         return server.start([*common, f"-Xms{heap}", f"-Xmx{heap}", f"-XX:MaxDirectMemorySize={heap}",
                              "-Drocketmq.broker.diskSpaceWarningLevelRatio=0.99",
                              "-Drocketmq.broker.diskSpaceCleanForciblyRatio=0.98",
-                             "org.apache.rocketmq.broker.BrokerStartup", "-c", config], 90, environment)
+                             "org.apache.rocketmq.broker.BrokerStartup", "-c", config], 120, environment)

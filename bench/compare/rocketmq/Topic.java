@@ -1,5 +1,3 @@
-import java.util.ArrayList;
-import java.util.List;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.TopicConfig;
@@ -64,6 +62,7 @@ final class Topic {
     private DefaultMQAdminExt admin() throws Exception {
         DefaultMQAdminExt admin = new DefaultMQAdminExt(60_000L);
         admin.setNamesrvAddr(nameServer);
+        admin.setMqClientApiTimeout(60_000);
         admin.setInstanceName("admin");
         admin.start();
         return admin;
@@ -72,6 +71,7 @@ final class Topic {
     DefaultMQProducer producer(int number) throws Exception {
         DefaultMQProducer made = new DefaultMQProducer("compare-producer-" + number);
         made.setNamesrvAddr(nameServer);
+        made.setMqClientApiTimeout(60_000);
         made.setInstanceName("producer-" + number);
         made.setVipChannelEnabled(false);
         made.setSendMsgTimeout(60_000);
@@ -87,15 +87,10 @@ final class Topic {
     DefaultMQPullConsumer consumer(int number) throws Exception {
         DefaultMQPullConsumer made = new DefaultMQPullConsumer("compare-consumer-" + number);
         made.setNamesrvAddr(nameServer);
+        made.setMqClientApiTimeout(60_000);
         made.setInstanceName("consumer-" + number);
         made.setVipChannelEnabled(false);
         made.start();
-        return made;
-    }
-
-    List<MessageQueue> all() {
-        List<MessageQueue> made = new ArrayList<>();
-        for (int i = 0; i < queues; ++i) made.add(queue(i));
         return made;
     }
 }
