@@ -68,7 +68,7 @@ CELLS = [
     cell("idle", "life", "memory of an empty server", "idle", figure="resident_mib", better="less", unit="MiB", rounds=2),
     cell("restart-1000", "life", "kill -9 with 512 MiB in 1,000 queues: until all of it is there again", "restart", queues=1000,
          figure="seconds", better="less", unit="s", peers=READERS, rounds=2),
-    cell("catch-up", "life", "backlog of 6 GiB in 16 queues, server with 3 GiB of memory, page cache included: catching up",
+    cell("catch-up", "life", "backlog of 4 GiB in 16 queues, server with 2 GiB of memory, page cache included: catching up",
          "catch-up", peers=READERS, rounds=2),
 ]
 

@@ -9,7 +9,7 @@ from process import Failed
 
 READ_MIB = 512     # what consumers find, and read again and again
 RESTART_MIB = 512
-BACKLOG_MIB, CAGE_MIB, BACKLOG_RATE = 6144, 3072, 5000
+BACKLOG_MIB, CAGE_MIB, BACKLOG_RATE = 4096, 2048, 5000
 
 
 class Scenarios:
