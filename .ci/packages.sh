@@ -6,7 +6,7 @@ build_packages=(g++ cmake ninja-build pkg-config ca-certificates
     libre2-dev libsnappy-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev libspdlog-dev robin-map-dev)
 client_packages=(kcat node:nodejs npm:npm)
 check_packages=(git ccache catch2 python3 python3-venv librdkafka-dev mvn:maven javac:default-jdk-headless go:golang-go make
-    clang-14 libclang-rt-14-dev curl zsh fish)
+    clang-14 libclang-rt-14-dev curl zsh fish valgrind)
 
 # missing PACKAGE...: those that are not installed, one a line.
 missing() {
