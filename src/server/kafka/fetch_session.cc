@@ -152,6 +152,8 @@ bool fetch_session::stop_waiting(place& each) {
 }
 
 void fetch_session::came(place& each) {
+    // Posted is what the log thread does last with a place: that is a moment away if it is not done yet.
+    while (!each.posted.load(std::memory_order_acquire)) std::this_thread::yield();
     each.waiting = false;
     if (each.forgotten) {
         std::erase_if(leaving_, [&](const auto& one) { return one.get() == &each; });
