@@ -15,10 +15,13 @@ bool fetch_session::begin(std::int32_t epoch) {
     return true;
 }
 
-fetch_session::topic& fetch_session::topic_of(std::string_view name, const uuid& id, bool by_id) {
+std::string fetch_session::key_of(std::string_view name, const uuid& id) const {
     const auto* bytes = reinterpret_cast<const char*>(id.bytes.data());
-    const std::string key = by_id ? std::string(bytes, id.bytes.size()) : std::string(name);
-    std::unique_ptr<topic>& there = topics_[key];
+    return by_id_ ? std::string(bytes, id.bytes.size()) : std::string(name);
+}
+
+fetch_session::topic& fetch_session::topic_of(std::string_view name, const uuid& id) {
+    std::unique_ptr<topic>& there = topics_[key_of(name, id)];
     if (there == nullptr) there.reset(new topic{std::string(name), id, nullptr, {}});
     return *there;
 }
@@ -45,10 +48,8 @@ void fetch_session::find(place& wanted) {
 }
 
 fetch_session::place* fetch_session::put(const wire::fetch_request::fetch_topic& asked,
-                                         const wire::fetch_request::fetch_topic::fetch_partition& partition,
-                                         bool by_id) {
-    by_id_ = by_id;
-    topic& of = topic_of(asked.topic, asked.topic_id, by_id);
+                                         const wire::fetch_request::fetch_topic::fetch_partition& partition) {
+    topic& of = topic_of(asked.topic, asked.topic_id);
     std::unique_ptr<place>& there = of.places[partition.partition];
     if (there == nullptr) {
         if (home_.places_ >= home_.places_max_) {
@@ -84,9 +85,8 @@ fetch_session::place* fetch_session::put(const wire::fetch_request::fetch_topic&
     return there.get();
 }
 
-void fetch_session::forget(const wire::fetch_request::forgotten_topic& asked, bool by_id) {
-    const auto* bytes = reinterpret_cast<const char*>(asked.topic_id.bytes.data());
-    const auto found = topics_.find(by_id ? std::string(bytes, asked.topic_id.bytes.size()) : std::string(asked.topic));
+void fetch_session::forget(const wire::fetch_request::forgotten_topic& asked) {
+    const auto found = topics_.find(key_of(asked.topic, asked.topic_id));
     if (found == topics_.end()) return;
     for (const std::int32_t partition : asked.partitions) {
         const auto there = found->second->places.find(partition);
@@ -185,7 +185,7 @@ fetch_sessions::~fetch_sessions() {
     }
 }
 
-fetch_session* fetch_sessions::open(const net::connection& link, std::size_t places) {
+fetch_session* fetch_sessions::open(const net::connection& link, std::size_t places, bool by_id) {
     if (const auto old = by_link_.find(&link); old != by_link_.end()) {
         if (old->second->busy_) return nullptr;
         close(*old->second);
@@ -195,7 +195,7 @@ fetch_session* fetch_sessions::open(const net::connection& link, std::size_t pla
         last_id_ = last_id_ == INT32_MAX ? 1 : last_id_ + 1;
     } while (sessions_.contains(last_id_));
     auto& added = sessions_[last_id_];
-    added.reset(new fetch_session(*this, last_id_, link));
+    added.reset(new fetch_session(*this, last_id_, link, by_id));
     added->busy_ = true;
     by_link_[&link] = added.get();
     return added.get();

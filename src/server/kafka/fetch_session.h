@@ -7,6 +7,10 @@
 //
 // A session belongs to one connection and is gone with it: a consumer that comes back on another one is told that its
 // session is not found, and starts a new one. Everything here is used on one network thread.
+//
+// Its topics are called by their names or by their ids, all of them, from its first request to its last: a consumer that
+// changes from one to the other (its metadata was gone for a while) does not name again what it has named already, and
+// would not know in an answer what is called the other way.
 #pragma once
 
 #include "broker/topics.h"
@@ -66,6 +70,7 @@ public:
     };
 
     [[nodiscard]] std::int32_t id() const { return id_; }
+    [[nodiscard]] bool by_id() const { return by_id_; }
 
     /// True: `epoch` is the next one, and the session is now busy with this request. False: it is not, or the session is
     /// busy with another one.
@@ -74,8 +79,8 @@ public:
 
     /// Adds a place or changes one that is there; it is ready then. Null: there is no room for more places.
     place* put(const wire::fetch_request::fetch_topic& topic,
-               const wire::fetch_request::fetch_topic::fetch_partition& partition, bool by_id);
-    void forget(const wire::fetch_request::forgotten_topic& topic, bool by_id);
+               const wire::fetch_request::fetch_topic::fetch_partition& partition);
+    void forget(const wire::fetch_request::forgotten_topic& topic);
 
     /// The ready places, in the order in which they should be read: those that had their turn go to the end.
     [[nodiscard]] std::size_t ready() const { return ready_count_; }
@@ -101,10 +106,11 @@ public:
 
 private:
     friend class fetch_sessions;
-    fetch_session(fetch_sessions& home, std::int32_t id, const net::connection& link)
-        : home_(home), id_(id), link_(&link) {}
+    fetch_session(fetch_sessions& home, std::int32_t id, const net::connection& link, bool by_id)
+        : home_(home), id_(id), link_(&link), by_id_(by_id) {}
 
-    topic& topic_of(std::string_view name, const uuid& id, bool by_id);
+    [[nodiscard]] std::string key_of(std::string_view name, const uuid& id) const;
+    topic& topic_of(std::string_view name, const uuid& id);
     void find(place& wanted);
     void make_ready(place& each);
     void unlink_ready(place& each);
@@ -115,8 +121,8 @@ private:
     fetch_sessions& home_;
     const std::int32_t id_;
     const net::connection* link_;
+    const bool by_id_;
     std::int32_t epoch_ = 1;  // of the next request
-    bool by_id_ = false;
     bool busy_ = false;
     bool closed_ = false;
     bool news_ = false;
@@ -138,7 +144,7 @@ public:
     ~fetch_sessions();
 
     /// A new, empty session that is busy; the connection's other one is closed. Null: none can be had.
-    [[nodiscard]] fetch_session* open(const net::connection& link, std::size_t places);
+    [[nodiscard]] fetch_session* open(const net::connection& link, std::size_t places, bool by_id);
     [[nodiscard]] fetch_session* find(std::int32_t id, const net::connection& link);
     void close(fetch_session& session);
     /// No request of the connection is under way any more.

@@ -146,15 +146,15 @@ void fetch::read(wire::reader& in) {
 void fetch::continue_session() {
     fetch_session* session = home().fetch_sessions().find(asked_.session_id, link());
     if (session == nullptr) return refuse(kafka_error::fetch_session_id_not_found);
+    if (session->by_id() != (version() >= 13)) return refuse(kafka_error::fetch_session_topic_id_error);
     if (!session->begin(asked_.session_epoch)) return refuse(kafka_error::invalid_fetch_session_epoch);
     session_ = session;
     reply_.responses.clear();
     reply_.session_id = session->id();
-    const bool by_id = version() >= 13;
-    for (const auto& topic : asked_.forgotten_topics_data) session->forget(topic, by_id);
+    for (const auto& topic : asked_.forgotten_topics_data) session->forget(topic);
     for (const auto& topic : asked_.topics) {
         for (const auto& partition : topic.partitions) {
-            if (session->put(topic, partition, by_id) != nullptr) continue;
+            if (session->put(topic, partition) != nullptr) continue;
             // It grew beyond what is kept for sessions. The consumer starts a new one, and is declined.
             home().fetch_sessions().close(*std::exchange(session_, nullptr));
             reply_.session_id = 0;
@@ -436,14 +436,13 @@ void fetch::tell_of_session() {
 
 /// What this request asked for is remembered, and what it was told.
 void fetch::open_session() {
-    fetch_session* session = home().fetch_sessions().open(link(), wanted_.size());
+    fetch_session* session = home().fetch_sessions().open(link(), wanted_.size(), version() >= 13);
     if (session == nullptr) return;
-    const bool by_id = version() >= 13;
     std::size_t next = 0;
     for (const auto& topic : asked_.topics) {
         for (const auto& partition : topic.partitions) {
             const wanted& want = wanted_[next++];
-            fetch_session::place* place = session->put(topic, partition, by_id);
+            fetch_session::place* place = session->put(topic, partition);
             if (place == nullptr) return home().fetch_sessions().close(*session);
             if (want.error != kafka_error::none) continue;
             place->end_told = want.bounds.end.value;
