@@ -337,7 +337,9 @@ std::unique_ptr<classic_group> classic_group::load(std::string name, const conte
     p.since = record->since;
     p.stored = true;
     for (const auto& stored : record->members) {
-        classic_member& member = p.members[stored.id];
+        const auto [place, fresh] = p.members.try_emplace(stored.id);
+        if (!fresh) continue;  // counted twice, its protocols would be no one's
+        classic_member& member = place->second;
         member.id = stored.id;
         member.instance = stored.instance;
         member.client = stored.client;

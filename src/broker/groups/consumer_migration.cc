@@ -23,6 +23,9 @@ void keep_in_record(const std::string& member_id, effects& out) {
         if (!record || record->members.empty()) continue;
         classic_record::member gone = record->members.front();
         gone.id = member_id + "-left";  // nobody's: it must be silent
+        // From the last time that this member left, loaded after a crash and still awaited: one is enough.
+        const auto there = [&](const classic_record::member& other) { return other.id == gone.id; };
+        if (std::any_of(record->members.begin(), record->members.end(), there)) continue;
         gone.instance.reset();
         gone.assignment.clear();
         record->members.push_back(std::move(gone));

@@ -395,3 +395,36 @@ TEST_CASE_METHOD(two_topics, "members go on where they were after a crash", "[gr
     pass(46'000);
     CHECK(group->state() == group_state::empty);  // sessions began anew, and ended
 }
+
+TEST_CASE_METHOD(two_topics, "a member that leaves a mixed group for the second time is awaited once", "[groups][consumer]") {
+    join_request classic;
+    classic.session_timeout_ms = 30'000;
+    classic.rebalance_timeout_ms = 30'000;
+    classic.protocol_type = "consumer";
+    classic.protocols = {{"range", codec.write_subscription({.topics = {"a"}})}};
+    const auto join_classic = [&] {
+        return ask<join_answer>([&](token to) { return group->join(to, classic, now); });
+    };
+    join("m1", {"a"});
+    const auto first = join_classic();
+    REQUIRE_FALSE(first.error);
+    classic.member_id = first.member_id;
+    for (int round = 0; round < 2; ++round) {
+        // The group goes on as a classic one. Its rebalance is not durable, so the record awaits the member that left.
+        CHECK_FALSE(beat("m1", -1).error);
+        CHECK(group->type() == group_type::classic);
+        crash();
+        CHECK(group->view().members.size() == 2);
+        if (round == 0) {
+            CHECK_FALSE(join("m1", {"a"}).error);
+            CHECK(group->type() == group_type::consumer);
+        }
+    }
+    const auto to = next_token();
+    auto step = group->join(to, classic, now);  // refused if the one that left counted twice
+    CHECK(step.answers.empty());
+    run(std::move(step));
+    pass(31'000);
+    CHECK(group->view().members.size() == 1);
+    CHECK(group->view().members[0].member_id == first.member_id);
+}
