@@ -32,11 +32,13 @@ resident& group_coordinator::state::bring(stripe& of, const std::string& name, u
         place = std::make_shared<resident>(name);
         place->out = std::make_shared<outbox>(store_, [this, weak = std::weak_ptr<resident>(place)] {
             const resident_ptr group = weak.lock();
-            if (group != nullptr && (group->idle || group->out->failed())) errand(group->name);
+            if (group == nullptr) return;
+            const bool leaves = group->idle && group->out->empty();
+            if (leaves || group->stalled || group->out->failed()) errand(group->name);
         });
     }
     resident& group = *place;
-    group.now = std::max(group.now, now);
+    advance(group, now);
     if (group.group != nullptr && group.out->failed()) mend(group, group.now);
     if (group.group != nullptr) return group;
     group.group = load(name, group.now);
@@ -73,9 +75,9 @@ void group_coordinator::state::carry_out(stripe& of, resident& group, effects st
     }
     std::move(more.begin(), more.end(), std::back_inserter(answers));
     if (step.interests_changed) learn(group);
-    arm(group);
     group.idle = group.group->idle();
-    group.out->push(std::move(step.changes), std::move(answers));
+    group.out->push(std::move(step.changes), std::move(answers), group.seen);
+    arm(group);
     drop_if_idle(of, group);
 }
 
@@ -141,13 +143,39 @@ void group_coordinator::state::note_interests(resident& group, group_interests i
 }
 
 void group_coordinator::state::arm(resident& group) {
-    const std::optional<unix_ms> at = group.group->wake();
-    if (!at || *at >= group.armed) return;
+    if (group.stalled) return;
+    unix_ms at = never;
+    if (const auto wake = group.group->wake()) at = *wake + group.behind;
+    // Is the write still under way when it should have been done? Only looked at if there is something to miss.
+    if (const auto oldest = group.out->oldest(); oldest && at != never) {
+        at = std::min(at, std::max(*oldest, group.went_on) + usual_write_ms + 1);
+    }
+    if (at >= group.armed) return;
     // A later entry that is left behind finds that it is not the one that counts.
-    group.armed = *at;
+    group.armed = at;
     const auto& groups = stripe_of(group.name).groups;
     const auto found = groups.find(group.name);
-    if (found != groups.end()) add_deadline({*at, found->second, {}});
+    if (found != groups.end()) add_deadline({at, found->second, {}});
+}
+
+void group_coordinator::state::advance(resident& group, unix_ms now) {
+    group.seen = std::max(group.seen, now);
+    const auto began = [&group](unix_ms given_out) { return std::max(given_out, group.went_on); };
+    if (const auto oldest = group.out->oldest(); !group.stalled && oldest) {
+        if (group.seen - began(*oldest) > usual_write_ms) {
+            group.stalled_step = *oldest;
+            group.stalled = true;  // from here on the write that ends it sends for us
+        }
+    }
+    if (group.stalled) {
+        const auto oldest = group.out->oldest();
+        if (oldest && *oldest <= group.stalled_step) return;
+        group.behind += group.seen - began(group.stalled_step);
+        group.went_on = group.seen;
+        group.stalled = false;
+        if (group.group != nullptr) arm(group);
+    }
+    group.now = std::max(group.now, group.seen - group.behind);
 }
 
 void group_coordinator::state::add_deadline(deadline what) {
@@ -179,7 +207,7 @@ void group_coordinator::state::look_at(const std::string& name, unix_ms now) {
         const auto found = of.groups.find(name);
         if (found != of.groups.end()) {
             const resident_ptr group = found->second;
-            group->now = std::max(group->now, now);
+            advance(*group, now);
             if (group->out->failed()) {
                 mend(*group, group->now);
                 group->idle = group->group->idle();
@@ -199,7 +227,7 @@ void group_coordinator::state::forget_if_empty(const std::string& name, unix_ms 
     group.idle = group.group->idle();
     if (group.group->state() != group_state::empty || !group.idle) return;
     const unix_ms since = group.group->hold().since;
-    if (since > group.now - with_.options.empty_group_ms) {
+    if (since > group.seen - with_.options.empty_group_ms) {
         add_deadline({since + with_.options.empty_group_ms, {}, name});
         return drop_if_idle(of, group);
     }
@@ -252,7 +280,11 @@ void group_coordinator::start(alarm& bell, unix_ms now) {
     for (const std::string& name : live) {
         state::stripe& of = s.stripe_of(name);
         std::lock_guard lock(of.mutex);
-        s.carry_out(of, s.bring(of, name, now), {});
+        resident& group = s.bring(of, name, now);
+        const bool idle = group.group->idle();
+        const unix_ms since = group.group->hold().since;
+        s.carry_out(of, group, {});
+        if (idle && !s.offsets_.has(name)) s.add_deadline({since + s.with_.options.empty_group_ms, {}, name});
     }
     s.offsets_.on_group_gone = [&s](const std::string& group) { s.errand(group); };
     std::lock_guard lock(s.deadlines_mutex_);
@@ -297,6 +329,7 @@ void group_coordinator::tick(unix_ms now) {
         const auto found = of.groups.find(group->name);
         if (found == of.groups.end() || found->second != group) continue;
         s.bring(of, group->name, now);
+        if (group->stalled) continue;  // armed again when it goes on
         s.carry_out(of, *group, group->group->tick(group->now));
     }
 }

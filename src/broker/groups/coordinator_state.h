@@ -30,7 +30,12 @@ struct resident {
     std::shared_ptr<outbox> out;
     /// Requests that the machine has not answered. The pointer is null when it never will.
     std::unordered_map<token, std::function<void(answer*)>> waiting;
-    unix_ms now = 0;                 ///< the time of the last step; time never goes back for a machine
+    unix_ms seen = 0;                ///< the latest time that anybody told
+    unix_ms now = 0;                 ///< the time of the last step, by the group's own clock; it never goes back
+    unix_ms behind = 0;              ///< so much that clock is behind: it stood still
+    std::atomic<bool> stalled = false;  ///< it stands still
+    unix_ms stalled_step = 0;        ///< when the step was given out that the clock waits for
+    unix_ms went_on = 0;             ///< when the clock went on last
     unix_ms armed = INT64_MAX;       ///< the earliest of its entries among the deadlines
     std::atomic<bool> idle = false;  ///< may leave memory once its outbox is empty
     expiry_hold hold;
@@ -44,6 +49,8 @@ struct group_coordinator::state {
         : store_(store), table_(table), offsets_(offsets), commits_(commits), with_(std::move(with)) {}
 
     static constexpr unix_ms never = INT64_MAX;
+    /// A write that takes longer holds its group's clock.
+    static constexpr unix_ms usual_write_ms = 1000;
 
     struct stripe {
         mutable std::mutex mutex;
@@ -74,6 +81,9 @@ struct group_coordinator::state {
     void note_interests(resident& group, group_interests interests);
     void look_again(std::vector<std::string> topics);
     void arm(resident& group);
+    /// Time goes on for the group, unless a write of its own takes long: then its members wait for us, and their
+    /// deadlines wait too. The clock stands from when the write was given out until it is done.
+    void advance(resident& group, unix_ms now);
 
     // ---- deadlines and errands ----
     void add_deadline(deadline what);

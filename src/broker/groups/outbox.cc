@@ -4,7 +4,7 @@
 
 namespace imago::broker::groups {
 
-void outbox::push(change_list changes, std::vector<answer_function> answers) {
+void outbox::push(change_list changes, std::vector<answer_function> answers, unix_ms now) {
     if (changes.empty() && answers.empty()) return;
     change_list next;
     {
@@ -13,7 +13,7 @@ void outbox::push(change_list changes, std::vector<answer_function> answers) {
             for (const auto& answer : answers) answer(failed_);
             return;
         }
-        steps_.push_back({std::move(changes), std::move(answers)});
+        steps_.push_back({std::move(changes), std::move(answers), now});
         if (writing_ == 0) next = next_write();
     }
     if (!next.empty()) write(std::move(next));
@@ -44,7 +44,6 @@ void outbox::write(change_list changes) {
 
 void outbox::written(std::error_code error) {
     change_list next;
-    bool settled = false;
     {
         std::lock_guard lock(mutex_);
         if (error) {
@@ -63,15 +62,20 @@ void outbox::written(std::error_code error) {
             }
             next = next_write();
         }
-        settled = steps_.empty();
     }
     if (!next.empty()) write(std::move(next));
-    if (settled) settled_();
+    progressed_();
 }
 
 bool outbox::empty() const {
     std::lock_guard lock(mutex_);
     return steps_.empty();
+}
+
+std::optional<unix_ms> outbox::oldest() const {
+    std::lock_guard lock(mutex_);
+    if (steps_.empty()) return std::nullopt;
+    return steps_.front().since;
 }
 
 bool outbox::failed() const {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace imago::broker::groups {
@@ -20,11 +21,15 @@ public:
     /// Told whether what was to be durable before it failed to be.
     using answer_function = std::function<void(bool failed)>;
 
-    /// `settled` is called on the log thread, nothing locked, whenever nothing is held any more.
-    outbox(store::store& store, std::function<void()> settled) : store_(store), settled_(std::move(settled)) {}
+    /// `progressed` is called on the log thread, nothing locked, after each write.
+    outbox(store::store& store, std::function<void()> progressed)
+        : store_(store), progressed_(std::move(progressed)) {}
 
-    void push(change_list changes, std::vector<answer_function> answers);
+    /// `now` only dates the step, see oldest().
+    void push(change_list changes, std::vector<answer_function> answers, unix_ms now);
     [[nodiscard]] bool empty() const;
+    /// Since when the oldest step that is held has been waiting.
+    [[nodiscard]] std::optional<unix_ms> oldest() const;
     /// A write failed: everything that was held was answered so, and so is what is pushed, until mend().
     [[nodiscard]] bool failed() const;
     void mend();
@@ -33,6 +38,7 @@ private:
     struct step {
         change_list changes;
         std::vector<answer_function> answers;
+        unix_ms since = 0;
     };
     /// The changes of the next write, which the first step begins; none: nothing is held. Locked.
     [[nodiscard]] change_list next_write();
@@ -40,7 +46,7 @@ private:
     void written(std::error_code error);
 
     store::store& store_;
-    const std::function<void()> settled_;
+    const std::function<void()> progressed_;
     mutable std::mutex mutex_;
     std::deque<step> steps_;
     std::size_t writing_ = 0;  ///< so many steps of the front
