@@ -217,6 +217,45 @@ TEST_CASE("a server that stops tells waiting members to look elsewhere", "[kafka
     CHECK(waiting.client.receive<wire::join_group_response>(3).error_code == code(kafka_error::not_coordinator));
 }
 
+TEST_CASE("a server that stops does not wait for the disk to describe or delete groups", "[kafka][groups]") {
+    group_server server;
+    member one(server, "t");
+    one.client.create_topic("t", 4);
+    one.join();
+    CHECK(one.sync({}) == 0);
+
+    // The disk stands still, and what the group writes next stays behind it.
+    std::atomic<bool> go_on{false};
+    store::change_request stuck;
+    stuck.context = &go_on;
+    stuck.done = [](store::change_request& request) {
+        while (!static_cast<std::atomic<bool>*>(request.context)->load()) std::this_thread::yield();
+    };
+    server.store.change(stuck);
+    wire::leave_group_request leave;
+    leave.group_id = "g";
+    leave.members.push_back({.member_id = one.id});
+    one.client.send(5, leave);
+
+    const auto listed = [&server] { return server.service.group_work.list(server.now); };
+    CHECK(soon([&] { return listed().size() == 1 && listed()[0].state == groups::group_state::empty; }));
+    kafka_client asking(server);
+    const auto arrives = [&](auto send) {
+        const auto before = server.net->statistics().bytes_received;
+        send();
+        CHECK(soon([&] { return server.net->statistics().bytes_received > before; }));
+    };
+    arrives([&] { asking.send(6, wire::describe_groups_request{{"g", "none"}, false}); });
+    arrives([&] { asking.send(2, wire::delete_groups_request{{"g"}}); });
+    CHECK(server.net->drain(std::chrono::seconds(5)));
+    const auto described = asking.receive<wire::describe_groups_response>(6);
+    REQUIRE(described.groups.size() == 2);
+    for (const auto& group : described.groups) CHECK(group.error_code == code(kafka_error::not_coordinator));
+    CHECK(asking.receive<wire::delete_groups_response>(2).results.at(0).error_code ==
+          code(kafka_error::not_coordinator));
+    go_on = true;
+}
+
 TEST_CASE("subscriptions and assignments are read as consumers write them, in each version", "[kafka][groups]") {
     for (std::int16_t version = 0; version <= 4; ++version) {
         wire::consumer_subscription subscription;

@@ -2,53 +2,25 @@
 // Classic groups are not there for it.
 #include "wire/kafka/consumer_group_describe.h"
 
-#include "server/kafka/group_handler.h"
 #include "server/kafka/handlers.h"
-
-#include <atomic>
+#include "server/kafka/many_groups_handler.h"
 
 namespace imago::kafka {
 
 namespace {
-/// READ, DELETE, DESCRIBE, as a bit field of Kafka's operation numbers.
-constexpr std::int32_t group_operations = (1 << 3) | (1 << 6) | (1 << 8);
-
 class consumer_group_describe final
-    : public handler<wire::consumer_group_describe_request, wire::consumer_group_describe_response> {
+    : public many_groups_handler<wire::consumer_group_describe_request, wire::consumer_group_describe_response,
+                                 described_group> {
 public:
-    using handler::handler;
+    using many_groups_handler::many_groups_handler;
 
 protected:
-    void run() override {
-        found_.resize(asked().group_ids.size());
-        left_ = found_.size();
-        if (found_.empty()) return respond_now();
-        const unix_ms now = group_now(with().options);
-        for (std::size_t i = 0; i < found_.size(); ++i) {
-            with().broker.group_work.describe(std::string(asked().group_ids[i]), now,
-                                              [this, i](std::error_code error, groups::group_view view) {
-                                                  found_[i] = {error, std::move(view)};
-                                                  if (left_.fetch_sub(1) == 1) come_back();
-                                              });
-        }
+    [[nodiscard]] std::size_t count() const override { return asked().group_ids.size(); }
+    void ask(std::size_t which, std::function<void(described_group)> done) override {
+        describe(asked().group_ids[which], std::move(done));
     }
-
-    void returned() override {
-        for (std::size_t i = 0; i < found_.size(); ++i) tell(asked().group_ids[i], found_[i]);
-        respond_now();
-    }
-    void clear() override {
-        handler::clear();
-        found_.clear();
-    }
-
-private:
-    struct outcome {
-        std::error_code error;
-        groups::group_view view;
-    };
-
-    void tell(std::string_view name, const outcome& found) {
+    void tell(std::size_t which, const described_group& found) override {
+        const std::string_view name = asked().group_ids[which];
         auto& told = reply().groups.emplace_back();
         told.group_id = name;
         if (asked().include_authorized_operations) told.authorized_operations = group_operations;
@@ -56,10 +28,10 @@ private:
         if (!error && found.view.type != groups::group_type::consumer) {
             error = groups::group_errc::group_id_not_found;
             told.error_message = keep("Group " + std::string(name) + " is not a consumer group.");
-        } else if (error) {
+        } else if (error == groups::group_errc::group_id_not_found) {
             told.error_message = keep("Group " + std::string(name) + " not found.");
         }
-        told.error_code = code_of(to_kafka(error, with().options.log));
+        told.error_code = error_of(error);
         if (error) return;
         told.group_state = name_of(found.view.state);
         told.group_epoch = found.view.epoch;
@@ -81,6 +53,7 @@ private:
         }
     }
 
+private:
     /// Topics that are gone are left out: they have no name.
     template <class Assignment>
     void list(const std::vector<groups::topic_partitions>& partitions, Assignment& into) {
@@ -93,9 +66,6 @@ private:
             one.partitions = topic.partitions;
         }
     }
-
-    std::vector<outcome> found_;
-    std::atomic<std::size_t> left_{0};
 };
 }  // namespace
 

@@ -1,52 +1,24 @@
 // DescribeGroups: classic groups and their members. Groups of the consumer protocol are not there for it.
 #include "wire/kafka/describe_groups.h"
 
-#include "server/kafka/group_handler.h"
 #include "server/kafka/handlers.h"
-
-#include <atomic>
+#include "server/kafka/many_groups_handler.h"
 
 namespace imago::kafka {
 
 namespace {
-/// READ, DELETE, DESCRIBE, as a bit field of Kafka's operation numbers.
-constexpr std::int32_t group_operations = (1 << 3) | (1 << 6) | (1 << 8);
-
-class describe_groups final : public handler<wire::describe_groups_request, wire::describe_groups_response> {
+class describe_groups final
+    : public many_groups_handler<wire::describe_groups_request, wire::describe_groups_response, described_group> {
 public:
-    using handler::handler;
+    using many_groups_handler::many_groups_handler;
 
 protected:
-    void run() override {
-        found_.resize(asked().groups.size());
-        left_ = found_.size();
-        if (found_.empty()) return respond_now();
-        const unix_ms now = group_now(with().options);
-        for (std::size_t i = 0; i < found_.size(); ++i) {
-            with().broker.group_work.describe(std::string(asked().groups[i]), now,
-                                              [this, i](std::error_code error, groups::group_view view) {
-                                                  found_[i] = {error, std::move(view)};
-                                                  if (left_.fetch_sub(1) == 1) come_back();
-                                              });
-        }
+    [[nodiscard]] std::size_t count() const override { return asked().groups.size(); }
+    void ask(std::size_t which, std::function<void(described_group)> done) override {
+        describe(asked().groups[which], std::move(done));
     }
-
-    void returned() override {
-        for (std::size_t i = 0; i < found_.size(); ++i) tell(asked().groups[i], found_[i]);
-        respond_now();
-    }
-    void clear() override {
-        handler::clear();
-        found_.clear();
-    }
-
-private:
-    struct outcome {
-        std::error_code error;
-        groups::group_view view;
-    };
-
-    void tell(std::string_view name, outcome& found) {
+    void tell(std::size_t which, const described_group& found) override {
+        const std::string_view name = asked().groups[which];
         auto& told = reply().groups.emplace_back();
         told.group_id = name;
         if (asked().include_authorized_operations) told.authorized_operations = group_operations;
@@ -61,7 +33,7 @@ private:
                                                   : "Group " + std::string(name) + " is not a classic group.");
             return;
         }
-        told.error_code = code_of(to_kafka(error, with().options.log));
+        told.error_code = error_of(error);
         if (error) return;
         told.group_state = name_of(found.view.state);
         told.protocol_type = found.view.protocol_type;
@@ -71,9 +43,6 @@ private:
                                     as_bytes(member.metadata), as_bytes(member.assignment)});
         }
     }
-
-    std::vector<outcome> found_;
-    std::atomic<std::size_t> left_{0};
 };
 }  // namespace
 
