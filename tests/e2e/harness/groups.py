@@ -62,6 +62,15 @@ class Member:
     def close(self):
         self._session.close()
 
+    def positions(self):
+        """place -> where it stands, None where it does not know; or why it is not told."""
+        if "positions" not in self._session.can:
+            return "its client cannot tell its positions"
+        try:
+            return {(t, p): at for t, p, at in self._session.positions()}
+        except sessions.ClientError as error:
+            return f"its positions are not told: {error}"
+
     def state(self):
         last = f"; its last trouble: {self.troubles[-1][1]}" if self.troubles else ""
         return f"{self.label} has {sorted(p for _, p in self.owned)}{' and has ended' if self.over else ''}{last}"

@@ -103,6 +103,7 @@ class Group:
         staying, coming = ([f for f in side if not sessions.absent(f.client, build)] for side in GROUPS[name])
         self.members, self.coming, self.changes = [], coming, 0
         self.stay = [self._join(f) for f in staying]
+        self.kills = []             # when the server was killed
         self.seen = {}              # place -> the highest committed offset that was ever read
         self._guests, self._stopping = [], threading.Event()
         self._thread = threading.Thread(target=self._churn, daemon=True)
@@ -146,7 +147,7 @@ class Group:
 
     def acknowledged(self):
         """place -> the highest offset whose commit was acknowledged to a member."""
-        highest = collections.defaultdict(int)
+        highest = collections.defaultdict(lambda: -1)
         for m in self.members:
             for _, place, offset in list(m.committed):
                 highest[place] = max(highest[place], offset)
@@ -158,7 +159,7 @@ class Group:
         answer = admin.offsets(group=self.name, topic=TOPIC, partitions=list(range(QUEUES)))
         now = {(TOPIC, p): offset for p, offset, _ in answer}
         for place, offset in now.items():
-            if offset < told.get(place, 0):
+            if offset < told.get(place, -1):
                 return f"group {self.name}, queue {place[1]}: {offset} is committed, {told[place]} was acknowledged"
             if offset < self.seen.get(place, -1):
                 return f"group {self.name}, queue {place[1]}: {offset} is committed, it was {self.seen[place]} before"
@@ -221,6 +222,8 @@ class Assault:
 
     def die(self):
         self.victim.kill()
+        for g in self.groups:
+            g.kills.append(groups.now_ms())
         if problem := self.victim.check_log():
             raise RuntimeError(f"imago log check after kill -9: {problem}")
 
@@ -290,8 +293,8 @@ class Assault:
     def conclude(self, group, writer):
         values = [value for value, _, _ in writer.acknowledged]
         judge = groups.Judge(group.members)
-        self.result(f"group {group.name} has had every record",
-                    groups.until(lambda: judge.missing(values), PATIENCE_S, 0.2))
+        lost = groups.until(lambda: judge.missing(values), PATIENCE_S, 0.2)
+        self.result(f"group {group.name} has had every record", lost and f"{lost}; {self.standstill(group, writer, judge)}")
         self.result(f"group {group.name}: its members share the queues, without one of them having been restarted",
                     groups.until(lambda: groups.shared(group.stay, [(TOPIC, p) for p in range(QUEUES)]), PATIENCE_S))
         count, wrong = judge.repeats()
@@ -305,6 +308,31 @@ class Assault:
             late = {p: (group.seen[TOPIC, p], ends[p]) for p in ends if group.seen[TOPIC, p] < ends[p]}
             return f"committed and end: {late}" if late else None
         self.result(f"group {group.name} has committed to the end", groups.until(behind, PATIENCE_S, 0.3))
+
+    @staticmethod
+    def standstill(group, writer, judge):
+        """Of each queue that does not go on: what did not come, who has it since when, where that member stands, when it
+        last said something of the queue, and what troubles it told."""
+        seen = judge.deliveries()
+        missing = collections.defaultdict(list)
+        for value, p, offset in writer.acknowledged:
+            if value not in seen:
+                missing[p].append(offset)
+        told = []
+        for m in group.stay:
+            mine = sorted(p for _, p in m.owned if p in missing)
+            if not mine:
+                continue
+            where = m.positions()
+            for p in mine:
+                place = (TOPIC, p)
+                last = max((at for at, to, _, _ in list(m.got) if to == place), default=None)
+                told.append(f"queue {p}: {len(missing[p])} from {min(missing[p])} on, {m.label} has it since "
+                            f"{groups.gained(m, place, groups.now_ms())}, had something of it last at {last}, stands at "
+                            f"{where.get(place) if isinstance(where, dict) else where}")
+            told += [f"{m.label} at {at}: {text}" for at, text in m.troubles[-5:]]
+        told.append("kills at " + ", ".join(str(at) for at in group.kills[-5:]))
+        return "; ".join(told)
 
     def close(self):
         for g in self.groups:

@@ -13,7 +13,7 @@ import org.apache.kafka.common.TopicPartition;
 /** Groups through the admin client. */
 final class Groups {
     static final String[] CAN = {"topics", "max_timestamp", "classic", "consumer", "cooperative", "static", "pattern", "groups", "describe",
-                                 "offsets", "reset", "delete"};
+                                 "offsets", "reset", "delete", "positions"};
     private final String address;
     private Admin admin;
 

@@ -20,6 +20,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** A member of a group: polls on a thread of its own, tells what it gets, commits it. The events are in session.py. */
@@ -87,6 +88,23 @@ final class Member implements ConsumerRebalanceListener {
             Thread.sleep(ms);
             return null;
         }, new CompletableFuture<>()));
+    }
+
+    /** Where it stands in each queue that it has: topic, partition, position; null: it has not found that out. */
+    Object positions() throws Exception {
+        return call(() -> {
+            List<Object[]> told = new ArrayList<>();
+            for (TopicPartition tp : owned) {
+                Long at = null;
+                try {
+                    at = consumer.position(tp, Duration.ofMillis(300));
+                } catch (TimeoutException | IllegalStateException nowhere) {
+                    // told as null
+                }
+                told.add(new Object[] {tp.topic(), tp.partition(), at});
+            }
+            return told;
+        });
     }
 
     void leave() throws Exception {

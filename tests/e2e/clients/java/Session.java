@@ -80,6 +80,8 @@ public final class Session {
             case "stall":
                 member.stall(request.get("ms").asLong());
                 return null;
+            case "positions":
+                return member.positions();
             case "leave":
                 member.leave();
                 return null;

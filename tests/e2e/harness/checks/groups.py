@@ -149,6 +149,7 @@ class Life:
         """Classic: it dies and comes back within its session. Consumer protocol: it closes, which keeps its place."""
         group = self.group + "-static"
         a, b = (self.member().join(group, [self.topic], instance=f"instance-{i}", session_ms=20_000) for i in range(2))
+        back = self.member()        # a program may take longer to start than the session that must not end meanwhile
         if problem := self.shared(a, b):
             return problem
         kept, changes = a.owned, len(b.history)
@@ -156,8 +157,11 @@ class Life:
             a.kill()
         else:
             a.leave()
-        back = self.member().join(group, [self.topic], instance="instance-0", session_ms=20_000)
+        gone = time.monotonic()
+        back.join(group, [self.topic], instance="instance-0", session_ms=20_000)
         problem = self.shared(back, b) or same("what it has", sorted(kept), sorted(back.owned))
+        if problem:
+            problem += f"; it was asked to come back {time.monotonic() - gone:.1f} s ago"
         if not problem and len(b.history) != changes:
             problem = "the other member lost and got queues meanwhile"
         b.kill()
