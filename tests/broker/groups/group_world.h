@@ -1,5 +1,6 @@
 // A world for simulations of groups: a virtual clock, a network that delays, loses and repeats, a server that is killed
-// and comes back with what was durable, writes that fail now and then. Everything follows from the seed.
+// and comes back with what was durable, writes that fail now and then, a disk that stands still for a while. Everything
+// follows from the seed.
 //
 // The server is the real coordinator over the real tables and a store that is stepped. Clients are the simulation's:
 // they call the server with call() and are told the answer, late, twice or never. See classic_simulation_test.cc.
@@ -30,6 +31,8 @@ struct world_options {
     int late_ms = 3000;
     int usual_ms = 20;
     int write_fails = 3;  ///< of the store's steps
+    int stalls = 2;       ///< of the store's steps: the disk stands still before it, for up to stall_ms
+    int stall_ms = 60'000;
 };
 
 class group_world final : private groups::alarm {
@@ -135,6 +138,12 @@ private:
         const int asked_in = incarnation_;
         after(pick(0, options_.usual_ms), [this, asked_in] {
             if (asked_in != incarnation_) return;
+            if (!calm && now >= stalled_until_ && chance(options_.stalls)) stalled_until_ = now + pick(0, options_.stall_ms);
+            if (!calm && now < stalled_until_) {
+                return at(stalled_until_, [this, asked_in] {
+                    if (asked_in == incarnation_) work_soon();
+                });
+            }
             if (!calm && chance(options_.write_fails)) {
                 server_->store->fail_change(0, make_error_code(store::store_errc::no_space));
             }
@@ -145,6 +154,7 @@ private:
     void kill() {
         ++incarnation_;
         owed_ = 0;
+        stalled_until_ = 0;
         alarm_at_ = INT64_MAX;
         const auto frames = server_->store->frames();
         frames_.insert(frames_.end(), frames.begin(), frames.end());
@@ -182,6 +192,7 @@ private:
     std::vector<std::vector<store::table_change>> frames_;
     std::unique_ptr<running> server_;
     unix_ms alarm_at_ = INT64_MAX;
+    unix_ms stalled_until_ = 0;
     int incarnation_ = 0;
     int owed_ = 0;
 };
