@@ -89,6 +89,7 @@ final class Topic {
         made.setNamesrvAddr(nameServer);
         made.setMqClientApiTimeout(60_000);
         made.setInstanceName("consumer-" + number);
+        made.setConsumerTimeoutMillisWhenSuspend(300_000); // a poll of a queue that has nothing new is no failure
         made.setVipChannelEnabled(false);
         made.start();
         return made;
