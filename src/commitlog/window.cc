@@ -23,7 +23,7 @@ void segment_window::start(piece& piece, std::uint64_t offset) {
     piece.offset = offset;
     piece.size = offset >= segment_->bytes() ? 0 : std::min<std::uint64_t>(window_, segment_->bytes() - offset);
     if (piece.size == 0) return;
-    piece.reading = true;
+    piece.reading = piece.unchecked = true;
     piece.request.what = io::request::kind::read;
     piece.request.target = segment_->file();
     piece.request.offset = offset;
@@ -36,8 +36,9 @@ void segment_window::start(piece& piece, std::uint64_t offset) {
 }
 
 void segment_window::finish(piece& piece) {
-    if (!piece.reading) return;
+    if (!piece.unchecked) return;
     while (piece.reading) ring_.wait(std::chrono::nanoseconds(-1));
+    piece.unchecked = false;
     const byte_span bytes{piece.memory.get() + slack_, piece.size};
     if (piece.request.error) {
         read_by_sectors(piece.offset, bytes);
@@ -55,6 +56,16 @@ void segment_window::read_by_sectors(std::uint64_t offset, byte_span into) {
     }
 }
 
+/// Until `count` pieces behind the current one are there or on their way, or the segment ends.
+void segment_window::read_ahead(std::size_t count) {
+    for (; ahead_ < count; ++ahead_) {
+        const piece& last = after_current(ahead_);
+        const std::uint64_t next = last.offset + last.size;
+        if (ahead_ > 0 && next >= segment_->bytes()) return;
+        start(after_current(ahead_ + 1), next);
+    }
+}
+
 byte_view segment_window::view(log_position position, std::size_t size) {
     const std::uint64_t offset = position - segment_->base();
     if (offset >= segment_->bytes()) return {};
@@ -67,25 +78,25 @@ byte_view segment_window::view(log_position position, std::size_t size) {
         if (now.size > 0 && offset >= from && offset + size <= to) {
             return {now.memory.get() + slack_ - (now.offset - from) + (offset - from), size};
         }
-        piece& other = pieces_[1 - current_];
         const bool goes_on = now.size > 0 && offset >= from && offset <= to && to - offset <= slack_ && size <= slack_ + window_;
         if (goes_on) {
+            read_ahead(1);
+            piece& other = after_current(1);
             finish(other);
-            if (other.offset != to || other.size == 0) {
-                start(other, to);
-                finish(other);
-            }
             kept_ = to - offset;
             std::memcpy(other.memory.get() + slack_ - kept_, now.memory.get() + slack_ - (now.offset - from) + (offset - from),
                         kept_);
-            current_ = 1 - current_;
-            start(pieces_[1 - current_], other.offset + other.size);
+            current_ = (current_ + 1) % pieces_.size();
+            ahead_ -= 1;
+            // Whoever goes on once will read all of it.
+            read_ahead(pieces_.size() - 1);
             if (offset + size <= other.offset + other.size) continue;
         } else if (size <= window_ - 4096) {
             kept_ = 0;
+            ahead_ = 0;
             start(now, round_down(offset, 4096));
             finish(now);
-            start(other, now.offset + now.size);
+            read_ahead(1);
             continue;
         }
         // Larger than the windows: read it by itself.

@@ -1,6 +1,7 @@
-// Sequential reading of one segment in large direct reads, the next one under way while the last is looked at.
+// Sequential reading of one segment in large direct reads, the next ones under way while the last is looked at.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -14,7 +15,7 @@ namespace imago::commitlog {
 /// zeros, so that they are no frames: whoever asked finds the damage by its checksums.
 class segment_window {
 public:
-    segment_window(io::disk& disk, io::ring& ring, std::shared_ptr<segment> segment, std::size_t window_bytes = 4 << 20);
+    segment_window(io::disk& disk, io::ring& ring, std::shared_ptr<segment> segment, std::size_t window_bytes = 2 << 20);
     ~segment_window();
 
     /// At most `size` bytes from `position`, fewer only at the segment's end. Valid until the next call.
@@ -26,10 +27,13 @@ private:
         std::uint64_t offset = 0;
         std::size_t size = 0;
         bool reading = false;
+        bool unchecked = false;  ///< read, or being read; not yet looked at
         io::request request;
     };
     void start(piece& piece, std::uint64_t offset);
     void finish(piece& piece);
+    void read_ahead(std::size_t count);
+    [[nodiscard]] piece& after_current(std::size_t count) { return pieces_[(current_ + count) % pieces_.size()]; }
     void read_by_sectors(std::uint64_t offset, byte_span into);
 
     io::disk& disk_;
@@ -37,9 +41,10 @@ private:
     std::shared_ptr<segment> segment_;
     std::size_t window_;
     std::size_t slack_;
-    piece pieces_[2];
-    int current_ = 0;
-    std::size_t kept_ = 0;  ///< bytes before the current piece's offset that lie in its slack
+    std::array<piece, 9> pieces_;
+    std::size_t current_ = 0;
+    std::size_t ahead_ = 0;   ///< pieces behind the current one that were started; they follow each other
+    std::size_t kept_ = 0;    ///< bytes before the current piece's offset that lie in its slack
     aligned_bytes large_;   ///< for a view that spans more than slack and window
     std::size_t large_capacity_ = 0;
 };
