@@ -1,4 +1,4 @@
-#include "store/store_reader.h"
+#include "store/store_reader_parts.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,9 @@ using consumequeue::lookup;
 
 /// Frames closer together than this are read in one go; one read is at most this large (a larger frame: as large as it is).
 constexpr std::uint64_t coalesce_gap = 32 * 1024;
-constexpr std::uint64_t piece_bytes_max = 1 << 20;
+constexpr std::uint64_t piece_bytes_max = 256 * 1024;
+/// Bytes that a reader has under way: enough to keep a disk busy, little enough for a write of the log not to wait long behind it.
+constexpr std::uint64_t under_way_max = 512 * 1024;
 /// What one request reads from the disk before it answers with what it has.
 constexpr std::uint64_t fetch_bytes_max = 8 << 20;
 
@@ -24,49 +26,31 @@ std::uint64_t frame_bytes(const index_entry& entry) { return commitlog::frame_si
 
 }  // namespace
 
-/// A contiguous part of one segment, holding one or more of the wanted frames.
-struct store_reader::piece {
-    log_position from;  ///< aligned for direct I/O
-    std::uint64_t size = 0;
-    std::size_t first = 0;  ///< entries [first, last) of the fetch
-    std::size_t last = 0;
-    std::shared_ptr<commitlog::segment> segment;
-    std::shared_ptr<std::byte[]> bytes;
-    io::request request;
-};
-
-struct store_reader::fetch {
-    store_reader* self = nullptr;
-    read_request* read = nullptr;
-    time_request* time = nullptr;
-    queue_id queue;
-    std::vector<index_entry> entries;
-    std::vector<piece> pieces;
-    std::size_t pending = 0;
-    // A block of the index on its way:
-    block_ref ref;
-    aligned_bytes block_bytes;
-    std::shared_ptr<io::file> block_file;
-    io::request block_request;
-};
-
 store_reader::store_reader(store_parts& parts, read_counters& counters, std::unique_ptr<io::ring> ring)
     : parts_(parts), counters_(counters), ring_(std::move(ring)) {}
 
-store_reader::~store_reader() { IMAGO_ASSERT(active_ == 0); }
+store_reader::~store_reader() {
+    IMAGO_ASSERT(active_ == 0);
+    // What is read ahead may be under way: the ring waits for it, and then lets go of its memory.
+    ring_.reset();
+}
 
 bool store_reader::read(read_request& request) {
     request.error = {};
     request.bytes = 0;
     fetch* waiting = nullptr;
-    return try_read(request, waiting) == outcome::answered;
+    if (try_read(request, waiting) == outcome::needs_disk) return false;
+    if (waiting != nullptr) release(*waiting);
+    return true;
 }
 
 bool store_reader::find(time_request& request) {
     request.error = {};
     request.found = false;
     fetch* waiting = nullptr;
-    return try_find(request, waiting) == outcome::answered;
+    if (try_find(request, waiting) == outcome::needs_disk) return false;
+    if (waiting != nullptr) release(*waiting);
+    return true;
 }
 
 /// Looks the request up and answers it from memory, or starts what it needs from the disk. `waiting` is the fetch that the
@@ -146,7 +130,9 @@ store_reader::outcome store_reader::try_read(read_request& request, fetch*& wait
         if (waiting == nullptr) waiting = &begin_fetch(request.queue, &request, nullptr);
         waiting->entries = entries_;
         read_frames(*waiting, request.max_bytes);
-        return outcome::needs_disk;
+        if (waiting->pending > 0) return outcome::needs_disk;
+        take_frames(*waiting);
+        return outcome::answered;
     }
 }
 
@@ -205,7 +191,9 @@ store_reader::outcome store_reader::try_find(time_request& request, fetch*& wait
     if (waiting == nullptr) waiting = &begin_fetch(request.queue, nullptr, &request);
     waiting->entries.assign(1, entry);
     read_frames(*waiting, entry.size);
-    return outcome::needs_disk;
+    if (waiting->pending > 0) return outcome::needs_disk;
+    take_frames(*waiting);
+    return outcome::answered;
 }
 
 std::size_t store_reader::take_cached(const std::vector<index_entry>& entries, read_request& request) {
@@ -225,6 +213,7 @@ std::size_t store_reader::take_cached(const std::vector<index_entry>& entries, r
 void store_reader::read_block(fetch& fetch, const block_ref& ref, std::shared_ptr<io::file> file) {
     fetch.ref = ref;
     fetch.block_file = std::move(file);
+    fetch.block_pending = true;
     if (!fetch.block_bytes) fetch.block_bytes = make_aligned_bytes(consumequeue::block_size);
     io::request& request = fetch.block_request;
     request = {};
@@ -237,6 +226,7 @@ void store_reader::read_block(fetch& fetch, const block_ref& ref, std::shared_pt
     request.done = [](io::request& done) {
         auto& came = *static_cast<store_reader::fetch*>(done.context);
         store_reader& self = *came.self;
+        came.block_pending = false;
         const byte_view bytes{came.block_bytes.get(), done.error ? 0 : done.transferred};
         if (!self.parts_.index->admit_block(came.ref, bytes)) (void)self.rebuild(came.ref);
         self.go_on(came);
@@ -287,8 +277,8 @@ std::shared_ptr<const consumequeue::block> store_reader::rebuild(const block_ref
     return parts_.index->rebuild_block(ref, std::move(entries));
 }
 
-/// Plans and starts the reads for as many entries as fit.
-void store_reader::read_frames(fetch& fetch, std::size_t max_bytes) {
+/// Lays out the reads for as many entries as fit; the others are left out.
+void store_reader::plan(fetch& fetch, std::size_t max_bytes) const {
     fetch.pieces.clear();
     std::uint64_t planned = 0;
     std::uint64_t payload = 0;
@@ -321,30 +311,73 @@ void store_reader::read_frames(fetch& fetch, std::size_t max_bytes) {
         fetch.pieces.push_back(std::move(next));
     }
     fetch.entries.resize(i);
-    fetch.pending = fetch.pieces.size();
-    for (piece& piece : fetch.pieces) {
-        piece.bytes = std::shared_ptr<std::byte[]>(make_aligned_bytes(piece.size).release(), aligned_delete{});
-        piece.request.what = io::request::kind::read;
-        piece.request.target = piece.segment->file();
-        piece.request.offset = piece.from - piece.segment->base();
-        piece.request.data = piece.bytes.get();
-        piece.request.size = std::min(piece.size, piece.segment->end() - piece.from);
-        piece.request.context = &fetch;
-        piece.request.done = [](io::request& done) {
-            auto& came = *static_cast<store_reader::fetch*>(done.context);
-            if (--came.pending == 0) came.self->go_on(came);
-        };
-        ring_->submit(piece.request);
+}
+
+void store_reader::submit(fetch& fetch, piece& piece) {
+    piece.owner = &fetch;
+    piece.bytes = std::shared_ptr<std::byte[]>(make_aligned_bytes(piece.size).release(), aligned_delete{});
+    piece.request.what = io::request::kind::read;
+    piece.request.target = piece.segment->file();
+    piece.request.offset = piece.from - piece.segment->base();
+    piece.request.data = piece.bytes.get();
+    piece.request.size = std::min(piece.size, piece.segment->end() - piece.from);
+    piece.request.context = &piece;
+    piece.request.done = [](io::request& done) {
+        auto& whole = *static_cast<store_reader::piece*>(done.context);
+        whole.error = done.error;
+        whole.transferred = done.transferred;
+        store_reader& self = *whole.owner->self;
+        self.under_way_ -= whole.size;
+        self.start_some();
+        self.came(whole);
+        self.ring_->flush();
+    };
+    fetch.pending += 1;
+    (fetch.is_ahead() ? waiting_ahead_ : waiting_).push_back(&piece);
+    start_some();
+}
+
+/// Starts reads in the order in which they were asked for, those that nobody waits for last.
+void store_reader::start_some() {
+    while (!waiting_.empty() || !waiting_ahead_.empty()) {
+        std::deque<piece*>& from = waiting_.empty() ? waiting_ahead_ : waiting_;
+        piece& next = *from.front();
+        if (under_way_ > 0 && under_way_ + next.size > under_way_max) return;
+        from.pop_front();
+        under_way_ += next.size;
+        counters_.disk_reads.fetch_add(1, std::memory_order_relaxed);
+        ring_->submit(next.request);
     }
-    counters_.disk_reads.fetch_add(fetch.pieces.size(), std::memory_order_relaxed);
+}
+
+/// Starts the reads for as many entries as fit, but for those that were read ahead. With nothing pending all is there.
+void store_reader::read_frames(fetch& fetch, std::size_t max_bytes) {
+    plan(fetch, max_bytes);
+    for (piece& piece : fetch.pieces) {
+        piece.owner = &fetch;
+        if (!take_ahead(fetch, piece)) submit(fetch, piece);
+    }
+    // The first fetch of a stream starts before what is read ahead of it.
     ring_->flush();
+    note_stream(fetch);
+}
+
+void store_reader::came(piece& piece) {
+    piece.arrived = true;
+    fetch& owner = *piece.owner;
+    if (store_reader::piece* const borrower = std::exchange(piece.borrower, nullptr)) {
+        borrower->error = piece.error;
+        borrower->transferred = piece.transferred;
+        came(*borrower);
+    }
+    if (--owner.pending == 0) go_on(owner);
 }
 
 /// Everything that the fetch waited for is here.
 void store_reader::go_on(fetch& fetch) {
+    if (fetch.is_ahead()) return ahead_came(fetch);
     if (!fetch.pieces.empty()) {
         take_frames(fetch);
-        fetch.pieces.clear();
         answer(fetch);
         return;
     }
@@ -361,7 +394,7 @@ void store_reader::take_frames(fetch& fetch) {
             bool good = false;
             byte_view payload;
             const std::uint64_t offset = entry.position - piece.from;
-            if (!piece.request.error && offset + frame_bytes(entry) <= piece.request.transferred) {
+            if (!piece.error && offset + frame_bytes(entry) <= piece.transferred) {
                 const byte_view frame{piece.bytes.get() + offset, frame_bytes(entry)};
                 const auto header = commitlog::decode_header(frame);
                 payload = frame.subspan(commitlog::frame_header_size, entry.size);
@@ -391,14 +424,19 @@ void store_reader::take_frames(fetch& fetch) {
 }
 
 void store_reader::answer(fetch& fetch) {
-    active_ -= 1;
     read_request* const read = fetch.read;
     time_request* const time = fetch.time;
-    fetch.entries.clear();
-    fetch.block_file = nullptr;
-    free_.emplace_back(&fetch);
+    release(fetch);
     if (read != nullptr) read->done(*read);
     if (time != nullptr) time->done(*time);
+}
+
+void store_reader::release(fetch& fetch) {
+    active_ -= 1;
+    fetch.entries.clear();
+    fetch.pieces.clear();
+    fetch.block_file = nullptr;
+    free_.emplace_back(&fetch);
 }
 
 void store_reader::report_damage(queue_id queue, const index_entry& entry) {

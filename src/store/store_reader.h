@@ -1,6 +1,8 @@
 // Reads for one thread: from the tail cache without a hop, from the disk through the thread's own ring.
 #pragma once
 
+#include <deque>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -27,6 +29,7 @@ public:
 private:
     struct fetch;  ///< one request that needs the disk
     struct piece;  ///< one read of the log
+    struct stream;  ///< somebody who reads a queue in order
 
     enum class outcome { answered, needs_disk };
     [[nodiscard]] outcome try_read(read_request& request, fetch*& waiting);
@@ -38,10 +41,21 @@ private:
                                                                       std::shared_ptr<io::file>& file);
     [[nodiscard]] bool has_file(log_position position) const;
     void read_block(fetch& fetch, const consumequeue::block_ref& ref, std::shared_ptr<io::file> file);
+    void plan(fetch& fetch, std::size_t max_bytes) const;
+    void submit(fetch& fetch, piece& piece);
+    void start_some();
     void read_frames(fetch& fetch, std::size_t max_bytes);
+    void came(piece& piece);
     void go_on(fetch& fetch);
     void take_frames(fetch& fetch);
     void answer(fetch& fetch);
+    void release(fetch& fetch);
+    void note_stream(const fetch& fetch);
+    [[nodiscard]] bool read_ahead(fetch& ahead);
+    [[nodiscard]] bool take_ahead(fetch& fetch, piece& wanted);
+    void ahead_came(fetch& ahead);
+    void drop_ahead(stream& of);
+    void drop(fetch& ahead);
     void report_damage(queue_id queue, const consumequeue::index_entry& entry);
     [[nodiscard]] std::shared_ptr<const consumequeue::block> rebuild(const consumequeue::block_ref& ref);
 
@@ -51,6 +65,12 @@ private:
     std::vector<consumequeue::index_entry> entries_;  ///< scratch
     std::vector<std::unique_ptr<fetch>> free_;
     std::size_t active_ = 0;
+    std::deque<piece*> waiting_;        ///< reads to start, in order
+    std::deque<piece*> waiting_ahead_;  ///< the same, for what is read ahead
+    std::uint64_t under_way_ = 0;       ///< bytes of those that were started
+    std::list<stream> streams_;                   ///< who asked last comes first
+    std::vector<std::unique_ptr<fetch>> aheads_;  ///< of streams, and dropped ones that are under way still
+    std::uint64_t ahead_bytes_ = 0;
 };
 
 }  // namespace imago::store

@@ -357,6 +357,88 @@ TEST_CASE("batches are found by time, in memory and on disk", "[store]") {
     CHECK(h.find(queue, time_request::kind::max_timestamp, 0).base == queue_offset{499});
 }
 
+namespace {
+
+/// Reads what is there and checks it against what was written; true if the answer came at once.
+bool check_read(harness& h, queue_id queue, std::int64_t& from, std::size_t max_bytes, const std::vector<std::string>& wanted) {
+    read_request request;
+    request.queue = queue;
+    request.from = {from};
+    request.max_bytes = max_bytes;
+    bool done = false;
+    request.context = &done;
+    request.done = [](read_request& r) { *static_cast<bool*>(r.context) = true; };
+    const bool at_once = h.reads->read(request);
+    while (!at_once && !done) h.reads->ring().wait(std::chrono::nanoseconds(-1));
+    REQUIRE_FALSE(request.error);
+    REQUIRE_FALSE(request.slices.empty());
+    for (const slice& slice : request.slices) {
+        REQUIRE(batch_view(slice.bytes).base_offset().value == from);
+        REQUIRE(payload_of(slice.bytes) == wanted[static_cast<std::size_t>(from)]);
+        from += 1;
+    }
+    return at_once;
+}
+
+}  // namespace
+
+TEST_CASE("who reads a queue from the disk in order is read ahead for, and gets the same bytes", "[store]") {
+    io::sim_disk disk;
+    harness h(disk);
+    REQUIRE(h.open());
+    const queue_id deep = h.make_queue();
+    const queue_id other = h.make_queue();
+    std::vector<std::string> wanted;
+    for (int i = 0; i < 600; ++i) {
+        wanted.push_back(std::to_string(i) + std::string(static_cast<std::size_t>(200 + i * 37 % 1500), 'd'));
+        REQUIRE_FALSE(h.append(deep, make_batch(wanted.back())).error);
+        if (i % 3 == 0) REQUIRE_FALSE(h.append(other, make_batch(std::string(700, 'o'))).error);
+    }
+    constexpr std::int64_t cold = 400;  // the newest are in memory
+    const auto come_to_rest = [&] {
+        while (h.reads->ring().in_flight() > 0) h.reads->ring().wait(std::chrono::nanoseconds(-1));
+    };
+
+    SECTION("one reader") {
+        const auto cached = h.opened->statistics().cache_reads;
+        int at_once = 0;
+        int all = 0;
+        for (std::int64_t at = 0; at < cold; ++all) {
+            at_once += check_read(h, deep, at, 4096, wanted) ? 1 : 0;
+            come_to_rest();
+        }
+        CHECK(h.opened->statistics().cache_reads == cached);
+        // The first two requests show that somebody reads in order, and blocks of the index were not read yet.
+        CHECK(at_once > all / 2);
+    }
+    SECTION("two readers, of which one jumps, ask for different sizes and do not wait for what is read ahead") {
+        std::int64_t steady = 0;
+        std::int64_t jumpy = 150;
+        std::uint32_t random = 1;
+        while (steady < cold) {
+            (void)check_read(h, deep, steady, 3000, wanted);
+            random = random * 1664525 + 1013904223;
+            if (random >> 29 == 0) jumpy = (random >> 8) % cold;
+            if (jumpy >= cold) jumpy = 0;
+            (void)check_read(h, deep, jumpy, 500 + (random >> 16) % 9000, wanted);
+        }
+    }
+    SECTION("what is under way when the reader goes is let go") {
+        std::int64_t at = 0;
+        for (int i = 0; i < 3; ++i) (void)check_read(h, deep, at, 4096, wanted);
+        CHECK(h.reads->ring().in_flight() > 0);
+        h.reads.reset();
+    }
+    SECTION("a queue that is removed while it is read ahead") {
+        std::int64_t at = 0;
+        for (int i = 0; i < 3; ++i) (void)check_read(h, deep, at, 4096, wanted);
+        REQUIRE_FALSE(h.change({store::store::queue_removed(deep)}));
+        come_to_rest();
+        CHECK(h.read(deep, {at}, 4096).error == store_errc::unknown_queue);
+        CHECK(h.read_all(other, {0}).size() == 200);
+    }
+}
+
 TEST_CASE("a folder is served by one process at a time", "[store]") {
     io::sim_disk disk;
     harness h(disk);
