@@ -28,7 +28,8 @@ std::vector<queue_trim> retention_policy::trims(const std::vector<std::shared_pt
     std::unordered_map<std::uint32_t, std::uint64_t> by_size;  // live bytes left
     const auto look = [&](const segment_usage& segment, bool is_current) {
         const auto known = expiry_.find(segment.base);
-        const bool is_new = known == expiry_.end();
+        // Sizes are looked at once it is sealed; that it was seen before that says nothing of them.
+        const bool is_new = known == expiry_.end() || (!is_current && segment.base == seen_as_current_);
         if (!is_new && !is_current && known->second > now) return;
         unix_ms earliest = never;
         for (const usage_entry& entry : segment.entries) {
@@ -49,6 +50,7 @@ std::vector<queue_trim> retention_policy::trims(const std::vector<std::shared_pt
     if (!current.entries.empty()) {
         look(current, true);
         if (expiry_[current.base] == never) expiry_.erase(current.base);  // it is new again when it is sealed
+        seen_as_current_ = current.base;
     }
     std::erase_if(expiry_, [&](const auto& item) {
         return item.first != current.base &&

@@ -39,6 +39,7 @@ public:
 private:
     static constexpr unix_ms never = INT64_MAX;
     std::map<log_position, unix_ms> expiry_;  ///< by segment: the earliest expiry of anything alive in it
+    std::optional<log_position> seen_as_current_;
 };
 
 /// True if nobody needs the segment's frames: every queue in it is gone or starts behind. `only_changes` tells that nothing

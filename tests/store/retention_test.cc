@@ -43,6 +43,19 @@ TEST_CASE("a queue over its size loses its oldest segments, but never goes below
     CHECK(trims[0].start == queue_offset{10});  // 150 - 50 >= 60, but not 100 - 50
 }
 
+TEST_CASE("sizes count also in a segment that was looked at before it was sealed, while time is limited too", "[retention]") {
+    retention_policy policy;
+    const auto view = view_of({1'000'000, 60});
+    const auto oldest = segment(0, {{{16}, {10}, 1, 50}});
+    const auto middle = segment(100, {{{16}, {20}, 1, 50}});
+    const auto newest = segment(200, {{{16}, {30}, 1, 50}});
+    CHECK(policy.trims({}, *oldest, view, 800).empty());
+    CHECK(policy.trims({oldest}, *middle, view, 800).empty());  // 100 - 50 is less than 60
+    const auto trims = policy.trims({oldest, middle}, *newest, view, 800);
+    REQUIRE(trims.size() == 1);
+    CHECK(trims[0].start == queue_offset{10});
+}
+
 TEST_CASE("nothing expires for ever, and nothing is scheduled", "[retention]") {
     retention_policy policy;
     CHECK(policy.trims({segment(0, {{{16}, {10}, 1, 50}})}, {}, view_of({-1, -1}), 1'000'000).empty());
