@@ -117,8 +117,7 @@ void block_writer::release(operation& done) {
 std::size_t block_writer::pump(io::ring& ring, std::size_t depth) {
     ring.reap();
     housekeep(depth);
-    if (!round_.active && written_bytes_ > written_bytes_max_ && (!error() || is_transient(error())))
-        begin_round();
+    if (!round_.active && wants_round()) begin_round();
     advance_round(ring, depth);
     while (in_flight_ < depth) {
         const std::error_code broken = error();
@@ -301,6 +300,12 @@ result<> block_writer::sync(io::ring& ring) {
     finish();
     if (round_.error) return fail(round_.error);
     return {};
+}
+
+bool block_writer::wants_round() const {
+    if (written_bytes_ <= written_bytes_max_) return false;
+    const std::error_code broken = error();
+    return !broken || is_transient(broken);
 }
 
 void block_writer::begin_round() {

@@ -32,7 +32,10 @@ public:
     /// Blocks [from, to) of the file hold nothing any more.
     void add_hole(queue_id queue, std::uint64_t from, std::uint64_t to);
 
-    [[nodiscard]] bool has_work() const { return work_.load(std::memory_order_acquire) > 0; }
+    /// Background thread only. Written blocks that take much memory are work too: they are to be made durable.
+    [[nodiscard]] bool has_work() const {
+        return work_.load(std::memory_order_acquire) > 0 || round_.active || wants_round();
+    }
     [[nodiscard]] std::uint64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t written() const { return blocks_written_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::error_code error() const;
@@ -80,6 +83,7 @@ private:
     void write_done(operation& write);
     void put_back(operation& write);
 
+    [[nodiscard]] bool wants_round() const;
     void begin_round();
     void advance_round(io::ring& ring, std::size_t depth);
     void end_round();

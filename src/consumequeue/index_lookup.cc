@@ -243,6 +243,8 @@ queue_index::usage queue_index::used() const {
     return sum;
 }
 
+std::uint64_t queue_index::memory_bytes() const { return state_->memory.used_bytes(); }
+
 std::vector<queue_id> queue_index::queues() const {
     std::vector<queue_id> ids;
     state_->table.for_each([&](const queue_state& queue) { ids.push_back({queue.id}); });

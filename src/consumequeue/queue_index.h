@@ -202,6 +202,8 @@ public:
         std::uint64_t waiters = 0;
     };
     [[nodiscard]] usage used() const;
+    /// usage::tail_bytes alone: cheap enough to ask all the time.
+    [[nodiscard]] std::uint64_t memory_bytes() const;
     /// All queue ids that exist, ascending.
     [[nodiscard]] std::vector<queue_id> queues() const;
 

@@ -249,8 +249,26 @@ void log_thread::lay_out() {
         if (!lay_out(*changes_.front())) return;
     }
     while (append_request* request = appends_.front()) {
+        if (batch_cursor_ == 0 && index_is_full()) return;
         if (!lay_out(*request)) return;
     }
+}
+
+/// More of the index waits to be written than it may hold: messages wait too, or memory would grow without bound. Its budget
+/// covers tails and what is written, a quarter more is what may wait. When it cannot be written at all nobody waits for it.
+bool log_thread::index_is_full() {
+    const std::uint64_t most = parts_.options.index_tail_memory / 4 * 5;
+    if (parts_.index->memory_bytes() <= most || parts_.index->error()) return false;
+    waits_for_index_.store(true);
+    // What was written in between did not see that we wait.
+    return parts_.index->memory_bytes() > most;
+}
+
+void log_thread::index_written() {
+    if (!waits_for_index_.load()) return;
+    if (parts_.index->memory_bytes() > parts_.options.index_tail_memory / 4 * 5 && !parts_.index->error()) return;
+    waits_for_index_.store(false);
+    look_again();
 }
 
 bool log_thread::lay_out(append_request& request) {

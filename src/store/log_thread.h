@@ -65,6 +65,8 @@ public:
     /// Something that the thread may wait for has changed (a segment was prepared).
     void look_again();
     void fill(store_statistics& statistics) const;
+    /// After index blocks were written: ends a hold-up that waited for that.
+    void index_written();
     /// Everything below is durable, published and applied to the tables.
     [[nodiscard]] log_position published() const { return {published_.load(std::memory_order_acquire)}; }
     [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
@@ -114,6 +116,7 @@ private:
     void fail_everything(std::error_code error);
     void refuse_all(std::error_code error);
     [[nodiscard]] bool stamp_due();
+    [[nodiscard]] bool index_is_full();
     [[nodiscard]] queue_slot& slot_of(queue_id id);
     [[nodiscard]] bool idle() const;
 
@@ -137,6 +140,7 @@ private:
     std::atomic<bool> rewrite_{false};
     std::atomic<std::uint64_t> waiting_bytes_{0};
     std::atomic<bool> writer_busy_{false};
+    std::atomic<bool> waits_for_index_{false};
     bool ring_progress_ = false;  ///< a completion came while waiting
 
     std::vector<queue_slot> slots_;  ///< by queue id: offsets assigned, also those not durable yet

@@ -57,6 +57,7 @@ bool maintenance::step() {
     bool worked = prepare_segment();
     worked |= ring_->reap() > 0;
     worked |= write_index();
+    log_.index_written();
     if (log_.failed()) return worked;
     worked |= keep_retention();
     worked |= reclaim();

@@ -439,6 +439,54 @@ TEST_CASE("who reads a queue from the disk in order is read ahead for, and gets 
     }
 }
 
+TEST_CASE("messages wait while more of the index waits to be written than it may hold", "[store]") {
+    io::sim_disk disk;
+    store_options options = small_options();
+    options.segment_bytes = 4 << 20;
+    options.index_tail_memory = 64 * 1024;
+    harness h(disk, options);
+    REQUIRE(h.open());
+    std::vector<queue_id> queues;
+    for (int i = 0; i < 40; ++i) queues.push_back(h.make_queue());
+    const auto log_only = [&] {
+        while (h.opened->step()) {
+        }
+    };
+    std::list<sent> all;
+    const auto send_round = [&] {
+        sent& round = all.emplace_back();
+        for (const queue_id queue : queues) round.add(queue, make_batch("m"));
+        h.opened->append(round.ready());
+        log_only();
+        return round.done;
+    };
+    // The maintenance thread does nothing: what may wait is bounded, and then messages do.
+    int rounds = 0;
+    while (send_round() && rounds < 1000) ++rounds;
+    CHECK(rounds > 5);
+    REQUIRE(rounds < 1000);
+    CHECK(h.opened->statistics().index_tail_bytes < 2 * options.index_tail_memory);
+    REQUIRE_FALSE(send_round());
+    // What changes topics does not wait for messages.
+    change_request change;
+    change.changes = {store::store::queue_trimmed(queues[0], {0})};
+    bool changed = false;
+    change.context = &changed;
+    change.done = [](change_request& r) { *static_cast<bool*>(r.context) = true; };
+    h.opened->change(change);
+    log_only();
+    CHECK(changed);
+    // It works again, and by itself.
+    h.settle();
+    INFO(h.opened->statistics().index_tail_bytes << " bytes, " << h.opened->statistics().index_blocks_waiting << " blocks wait, "
+         << h.opened->statistics().index_blocks_written << " written, rounds " << rounds);
+    for (const sent& round : all) {
+        REQUIRE(round.done);
+        for (const append_batch& batch : round.batches) REQUIRE_FALSE(batch.error);
+    }
+    for (const queue_id queue : queues) CHECK(h.read_all(queue, {0}).size() == all.size());
+}
+
 TEST_CASE("a folder is served by one process at a time", "[store]") {
     io::sim_disk disk;
     harness h(disk);
