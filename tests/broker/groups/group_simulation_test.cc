@@ -372,6 +372,8 @@ private:
         const auto more = without(*m.told, m.owned);
         const bool less = !without(m.owned, *m.told).empty();
         for (const auto& where : more) {
+            // Of a topic that is gone: classic members tell what they have by names, and it has none; nobody reads it.
+            if (!w_.topics.by_id(where.topic)) continue;
             for (const auto& other : members_) {
                 if (&other == &m || !contains(other.owned, where) || !is_member(other)) continue;
                 INFO("partition " << where.partition << " of " << name_of(where.topic) << ": " << m.name
