@@ -87,8 +87,14 @@ class CatchUp(threading.Thread):
 
 
 def folder_use(folder):
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return len(files), sum(path.stat().st_blocks * 512 for path in files)
+    files, used = 0, 0
+    for path in folder.rglob("*"):
+        try:
+            used += path.stat().st_blocks * 512
+        except FileNotFoundError:
+            continue  # given back or renamed just now
+        files += 1
+    return files, used
 
 
 def grew(lines, key, slack):
