@@ -23,6 +23,13 @@ class Kafka:
         if not JARS.exists():
             raise Missing("bench/compare/setup fetches Kafka")
         server = Server(self.name, cage)
+        try:
+            return self.start_in(server, "-Xmx1g" if cage else "-Xmx2g")
+        except BaseException:
+            server.forget()
+            raise
+
+    def start_in(self, server, heap):
         controller = f"127.0.0.1:{free_port()}"
         config = server.folder / "server.properties"
         lines = ["process.roles=broker,controller", "node.id=1", f"controller.quorum.voters=1@{controller}",
@@ -34,13 +41,8 @@ class Kafka:
         if self.durable:
             lines.append("log.flush.interval.messages=1")
         config.write_text("\n".join(lines))
-        heap = "-Xmx1g" if cage else "-Xmx2g"
         java = ["java", heap, heap.replace("mx", "ms"), "-XX:+UseG1GC", "-cp", f"{JARS}/*"]
         cluster = base64.urlsafe_b64encode(b"imago-compare-01").decode().rstrip("=")
         subprocess.run([*java[:1], "-XX:TieredStopAtLevel=1", *java[4:], "kafka.tools.StorageTool", "format", "-t", cluster, "-c",
                         str(config)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            return server.start([*java, "kafka.Kafka", config], 120)
-        except BaseException:
-            server.forget()
-            raise
+        return server.start([*java, "kafka.Kafka", config], 120)
