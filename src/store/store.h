@@ -43,7 +43,7 @@ struct store_options {
     std::string directory;
     std::uint64_t segment_bytes = 256ULL << 20;       ///< multiple of 1 MiB (tests: of 4 KiB)
     std::size_t cache_bytes = 256ULL << 20;           ///< newest part of the log kept in memory
-    std::size_t group_bytes_max = 1ULL << 20;         ///< one commit; a larger batch is written alone
+    std::size_t group_bytes_max = 2ULL << 20;         ///< one commit; a larger batch is written alone
     /// Requests up to this size are written by the thread that appends them, if the log is idle; 0 = never.
     std::size_t direct_bytes_max = 64ULL << 10;
     std::uint64_t checkpoint_interval = 1ULL << 30;   ///< bytes of log between checkpoints

@@ -54,7 +54,7 @@ constexpr std::array list{
     key{.section = "data",
         .name = "commit_size",
         .type = kind::size,
-        .initial = "1MiB",
+        .initial = "2MiB",
         .least = 64 * KiB,
         .most = 16 * MiB,
         .help = "Most bytes of one durable write; whatever has arrived until then goes together. A larger "
