@@ -2,7 +2,8 @@
 // requests, while the server is killed and writes fail. Always:
 //
 //   owners     within one generation no queue is given to two members (a static member that comes back is the same)
-//   offsets    what was acknowledged as committed is never lost, and never goes back
+//   offsets    what was acknowledged as committed is never lost, and goes back only by a request of the same member in
+//              the same generation that its own later ones had overtaken (commit_ledger.h)
 //   handed out what a member is told of its generation is what the leader gave it, however often it asks
 //   fencing    a commit is accepted only from a member of the generation that was handed out last
 //   answers    each request is answered at most once
@@ -10,11 +11,14 @@
 //   progress   each client that lives is in the one stable group, all queues are given, each to one client, as the
 //              leader assigned them; the server owes nobody an answer
 //
-// IMAGO_GROUP_SEED=n runs that seed alone, IMAGO_GROUP_SEEDS=n so many of them. A failure prints its seed.
+// IMAGO_GROUP_SEED=n runs that seed alone, IMAGO_GROUP_SEEDS=n so many of them. A failure prints its seed;
+// IMAGO_GROUP_TRACE=1 tells what happens.
 #include "classic_script.h"
+#include "commit_ledger.h"
 #include "group_world.h"
 
 #include <cstdlib>
+#include <iostream>
 #include <set>
 
 using namespace imago;
@@ -33,12 +37,19 @@ struct observer {
     broker::topic_ptr topic;
     std::map<std::pair<std::int32_t, std::int32_t>, std::string> owners;  ///< generation, queue -> who
     std::map<std::pair<std::int32_t, std::string>, std::string> told;  ///< generation, who -> assignment
-    std::map<std::int32_t, std::int64_t> acknowledged;
+    commit_ledger ledger;
     std::int32_t handed_out = 0;  ///< the latest generation of which an assignment was seen
     std::size_t commits = 0;
     std::size_t refused = 0;
     std::size_t generations = 0;
 
+    template <class... Part>
+    void trace(const Part&... parts) const {
+        static const bool wanted = std::getenv("IMAGO_GROUP_TRACE") != nullptr;
+        if (!wanted) return;
+        std::cerr << world.now << ' ';
+        (std::cerr << ... << parts) << '\n';
+    }
     void given(std::int32_t generation, std::int32_t queue, const std::string& who) {
         const auto [place, fresh] = owners.try_emplace({generation, queue}, who);
         INFO("generation " << generation << " queue " << queue << ": " << place->second << " and " << who);
@@ -49,9 +60,8 @@ struct observer {
         return found ? found->offset.value : 0;
     }
     void check_offsets() {
-        for (const auto& [queue, offset] : acknowledged) {
-            INFO("queue " << queue << ": acknowledged " << offset << ", stored " << stored(queue));
-            REQUIRE(stored(queue) >= offset);
+        for (std::int32_t queue = 0; queue < partition_count; ++queue) {
+            REQUIRE(ledger.problem_with(queue, stored(queue)) == "");
         }
     }
 };
@@ -124,6 +134,7 @@ private:
 
     void join() {
         ++turn_;
+        all_.trace(name(), " joins as ", member_, ", its generation is ", generation_);
         state_ = state::joining;
         queues_.clear();
         groups::join_request asked = classic_script::join_of(member_, topics_);
@@ -160,6 +171,7 @@ private:
             return later(all_.world.pick(1, 100), [this] { join(); });
         }
         ++turn_;
+        all_.trace(name(), " is ", answer.member_id, " in generation ", answer.generation);
         member_ = answer.member_id;
         generation_ = answer.generation;
         state_ = state::syncing;
@@ -192,6 +204,7 @@ private:
         if (answer.error) return trouble(answer.error);
         ++turn_;
         state_ = state::stable;
+        all_.trace(name(), " in generation ", generation_, " has ", answer.assignment);
         assignment_ = answer.assignment;
         queues_.clear();
         for (std::size_t at = 0; at < answer.assignment.size();) {
@@ -230,6 +243,9 @@ private:
     void commit() {
         std::vector<std::pair<std::int32_t, std::int64_t>> next;
         for (const std::int32_t queue : queues_) next.emplace_back(queue, all_.stored(queue) + 1);
+        std::string text = name() + " in generation " + std::to_string(generation_) + ":";
+        for (const auto& [queue, offset] : next) text += " " + std::to_string(queue) + "=" + std::to_string(offset);
+        all_.trace("commit sent, ", text);
         const groups::offset_claim who{member_, instance_, generation_, true};
         const broker::topic_ptr topic = all_.topic;
         observer& all = all_;
@@ -240,19 +256,24 @@ private:
         all_.world.call<outcomes>(
             [=, &all](broker::service& server, unix_ms now, std::function<void(outcomes)> done) {
                 *handed_out = all.handed_out;
+                const std::uint64_t place = all.ledger.came();
+                all.trace("commit came, ", text);
                 const int asked_in = world->incarnation();
                 std::vector<broker::offset_commit> commits;
                 for (const auto& [queue, offset] : next) commits.push_back({topic, queue, {offset}, -1, ""});
                 server.group_work.commit(group_name, who, std::move(commits), -1, now, now,
                                          [=, &all](outcomes told) {
                                              if (asked_in != world->incarnation()) return;
+                                             all.trace("commit ", told[0] ? told[0].message() : "accepted", ", ",
+                                                       text);
                                              // At the server's side: accepted and durable, whoever hears of it.
                                              for (std::size_t i = 0; i < told.size(); ++i) {
                                                  if (told[i]) continue;
                                                  INFO("generation " << generation << ", handed out " << *handed_out);
                                                  REQUIRE(generation >= *handed_out);
-                                                 std::int64_t& known = all.acknowledged[next[i].first];
-                                                 known = std::max(known, next[i].second);
+                                                 const auto& [queue, offset] = next[i];
+                                                 REQUIRE(all.ledger.acknowledged(place, queue, offset,
+                                                                                 {who.member_id, generation}) == "");
                                              }
                                              done(std::move(told));
                                          });
@@ -273,6 +294,7 @@ private:
     }
 
     void trouble(std::error_code why) {
+        all_.trace(name(), " is told: ", why.message());
         if (why == group_errc::fenced_instance_id) return crash();
         if (why == group_errc::unknown_member_id || why == group_errc::illegal_generation) {
             forget_member();
@@ -372,6 +394,7 @@ void simulate(std::uint64_t seed, totals& sum) {
                 break;
             case 8:
                 world.restart();
+                all.trace("the server was killed");
                 ++sum.restarts;
                 all.check_offsets();
                 break;
