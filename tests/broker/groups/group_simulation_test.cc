@@ -159,6 +159,7 @@ private:
         const auto fact = w_.topics.by_name(name);
         if (!fact) {
             w_.topics.put(name, 1 + chance(6));
+            made_[w_.topics.by_name(name)->id] = w_.now;
         } else if (chance(4) == 0) {
             w_.topics.erase(name);
         } else {
@@ -199,6 +200,7 @@ private:
             if (m.waiting != to || m.gone || m.paused > w_.now || unlucky()) continue;  // it hears nothing
             m.waiting = 0;
             trace(m.name, " hears ", std::visit([](auto& one) { return one.error.message(); }, what));
+            heard_ = to;
             std::visit([&](auto& one) { hear(m, one); }, what);
             trace(m.name, " owns", text_of(m.owned));
         }
@@ -245,7 +247,8 @@ private:
 
     void ask_classic(model_member& m) {
         if (m.sync) {
-            return send(m, [asked = *m.sync](machine& group, token to, unix_ms now) {
+            return send(m, [this, asked = *m.sync](machine& group, token to, unix_ms now) {
+                synced_[to] = now;
                 return group.sync(to, asked, now);
             });
         }
@@ -374,7 +377,9 @@ private:
         for (const auto& where : more) {
             // Of a topic that is gone: classic members tell what they have by names, and it has none; nobody reads it.
             if (!w_.topics.by_id(where.topic)) continue;
+            if (contains(m.mistaken, where)) continue;
             for (const auto& other : members_) {
+                if (contains(other.mistaken, where)) continue;
                 if (&other == &m || !contains(other.owned, where) || !is_member(other)) continue;
                 INFO("partition " << where.partition << " of " << name_of(where.topic) << ": " << m.name
                                   << " at " << m.epoch << " takes what " << other.name << " at "
@@ -481,6 +486,13 @@ private:
             }
         }
         sort_unique(mine);
+        // Names are all that the answer has. Where a topic was deleted and made anew since the group gave it, the member
+        // takes the new one for its own until it joins again, as it is told to. The group goes by ids and cannot see it.
+        m.mistaken = mine;
+        std::erase_if(m.mistaken, [&](const topic_partition& where) {
+            const auto made = made_.find(where.topic);
+            return made == made_.end() || made->second <= synced_.at(heard_);
+        });
         m.told = std::move(mine);
         obey(m);
     }
@@ -602,6 +614,9 @@ private:
     }();
     std::map<token, std::size_t> waiting_;
     std::set<token> answered_;
+    std::map<uuid, unix_ms> made_;     ///< topics that came later than the group
+    std::map<token, unix_ms> synced_;  ///< when the group was asked
+    token heard_ = 0;                  ///< the answer that is being heard
     std::vector<late_request> late_;
     std::map<std::string, std::int32_t> highest_;
     int names_ = 0;

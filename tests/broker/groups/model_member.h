@@ -26,6 +26,7 @@ struct model_member {
     bool whole = true;    ///< says everything again, after any doubt
 
     // classic
+    groups::partition_set mistaken;  ///< of what it owns, or was told: by the name of a topic that is another one now
     bool rejoin = true;
     std::optional<groups::sync_request> sync;  ///< to be sent next
 
