@@ -16,7 +16,8 @@ constexpr std::size_t trims_per_change = 4096;
 /// into blocks that were never written cost the file system a write of its own each, but so would a disk that is busy
 /// filling. A log that grows faster than this pays the former: filling could not keep ahead of it.
 constexpr auto fill_pause = std::chrono::milliseconds(5);
-constexpr auto fill_pause_idle = std::chrono::milliseconds(1);
+/// Without a pause once nothing was appended for so long.
+constexpr auto fill_idle_after = std::chrono::milliseconds(50);
 constexpr auto fill_pause_saturated = std::chrono::milliseconds(50);
 constexpr double fill_saturated_bytes_per_second = 100e6;
 
@@ -99,7 +100,7 @@ bool maintenance::write_index() {
     return !now_error && (after != before || (after == 0 && parts_.index->has_writes()));
 }
 
-/// Writes the next piece of zeros if it is due. False also then: what comes next is a pause.
+/// Writes the next piece of zeros if it is due. True: the next one is, too.
 bool maintenance::fill_segments() {
     const auto now = std::chrono::steady_clock::now();
     if (now < fill_at_) return false;
@@ -108,10 +109,12 @@ bool maintenance::fill_segments() {
     const double seconds = std::chrono::duration<double>(now - fill_looked_at_).count();
     fill_log_end_ = end;
     fill_looked_at_ = now;
+    if (grown > 0) fill_grew_at_ = now;
     if (grown > seconds * fill_saturated_bytes_per_second) {
         fill_at_ = now + fill_pause_saturated;
     } else if (parts_.segments->zero_some()) {
-        fill_at_ = std::chrono::steady_clock::now() + (grown > 0 ? fill_pause : fill_pause_idle);
+        if (now - fill_grew_at_ >= fill_idle_after) return true;
+        fill_at_ = std::chrono::steady_clock::now() + fill_pause;
     } else {
         fill_at_ = std::chrono::steady_clock::time_point::max();
     }

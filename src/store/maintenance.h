@@ -74,6 +74,7 @@ private:
     bool segment_failed_ = false;
     std::chrono::steady_clock::time_point fill_at_{};  ///< the next piece of zeros; max(): nothing to fill
     std::chrono::steady_clock::time_point fill_looked_at_{};
+    std::chrono::steady_clock::time_point fill_grew_at_{};
     log_position fill_log_end_;
     unix_ms looked_at_ = 0;         ///< last retention pass
     bool look_pending_ = false;     ///< queues came that no pass has seen
