@@ -104,7 +104,6 @@ private:
     bool any_error_ = false;
     std::vector<std::unique_ptr<partition_read>> reads_;  // those not under way
     std::size_t reading_ = 0;                             // those under way
-    bool starting_ = false;
 
     fetch_session* session_ = nullptr;  // that goes on with this request
     std::size_t turns_ = 0;             // of its ready places, in this pass
@@ -234,7 +233,6 @@ bool fetch::next_of_session() {
 
 /// Takes what is in memory at once; what is not comes from the disk, all partitions side by side.
 void fetch::start_reads() {
-    starting_ = true;
     while (next_ < wanted_.size() || next_of_session()) {
         const std::size_t place = next_++;
         wanted& want = wanted_[place];
@@ -259,7 +257,6 @@ void fetch::start_reads() {
         ++reading_;
         if (home().reader().read(own.read)) take(own);
     }
-    starting_ = false;
     if (reading_ == 0) all_read();
 }
 
@@ -281,7 +278,7 @@ fetch::partition_read& fetch::free_read() {
 
 void fetch::came_from_disk(partition_read& done) {
     take(done);
-    if (reading_ == 0 && !starting_) all_read();
+    if (reading_ == 0) all_read();
 }
 
 void fetch::take(partition_read& done) {
