@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/large_bytes.h"
 
 namespace imago::commitlog {
 namespace {
@@ -114,6 +115,7 @@ bool log_writer::prepare() {
     if (padded > active.data_end().value || roll_after_) padded = round_up(group_end_.value, active.write_unit());
     close_frame(roll_after_ ? active.end().value : padded);
     std::memset(slab_->at(group_end_), 0, padded - group_end_.value);
+    copies_done();
     size = padded - group_start_.value;
 
     writing_segment_ = segments_.active();

@@ -8,6 +8,7 @@
 
 #include "base/batch_builder.h"
 #include "base/check.h"
+#include "base/large_bytes.h"
 #include "base/record_batch.h"
 
 namespace imago::store {
@@ -332,7 +333,7 @@ void log_thread::append_frame(queue_id queue, byte_view bytes, std::uint64_t has
     queue_slot& slot = slot_of(queue);
     const auto size = static_cast<std::uint32_t>(bytes.size());
     const byte_span payload = writer_.begin(size);
-    std::memcpy(payload.data(), bytes.data(), size);
+    copy_past_caches(payload.data(), bytes.data(), size);
     commitlog::frame_header header;
     set_batch_prefix(payload, slot.next, static_cast<std::int32_t>(size), header.epoch);
     if (log_append_time) {
