@@ -149,6 +149,7 @@ public:
     [[nodiscard]] store::store& log() { return *store_; }
 
     io::sim_disk* sim = nullptr;
+    bench::produce_answers answers;
 
 private:
     std::unique_ptr<io::disk> disk_;
@@ -177,7 +178,7 @@ std::vector<bench::request_frame> produce_frames(const cell& cell) {
 void produce(rig& rig, std::span<const bench::request_frame> frames, int first, int count) {
     for (int i = first; i < first + count; ++i) {
         const byte_view answer = rig.call(frames[static_cast<std::size_t>(i) % frames.size()]);
-        IMAGO_ASSERT(bench::produce_error(answer.subspan(4)) == 0);
+        IMAGO_ASSERT(rig.answers.error(answer.subspan(4)) == 0);
     }
 }
 

@@ -42,13 +42,20 @@ public:
 
     [[nodiscard]] int descriptor() const { return socket_; }
     [[nodiscard]] bool wants_to_write() const { return !outgoing_.empty(); }
+    /// Gets this channel each time that it could not write all, or failed.
+    void tell(std::vector<channel*>* attention) { attention_ = attention; }
+    bool waits_for_room = false;  ///< the engine's
     [[nodiscard]] const std::string& error() const { return error_; }
 
 private:
     explicit channel(int socket) : socket_(socket), incoming_(1 << 20) {}
+    void queue(const request_frame& frame, std::int32_t correlation);
     void write_some();
     void read_some();
     void fail(const char* what);
+    void need_attention() {
+        if (attention_ != nullptr) attention_->push_back(this);
+    }
 
     struct going {
         std::array<std::byte, 12> head;
@@ -61,6 +68,7 @@ private:
     std::vector<std::byte> incoming_;
     std::size_t filled_ = 0;
     answer_function answered_;
+    std::vector<channel*>* attention_ = nullptr;
     std::string error_;
 };
 

@@ -40,12 +40,9 @@ public:
     [[nodiscard]] std::string run_until(const std::function<bool()>& done);
 
 private:
-    struct watched {
-        channel* of;
-        bool writing;
-    };
+    void want_room(channel& of, bool wanted) const;
     int epoll_;
-    std::vector<std::unique_ptr<watched>> watched_;
+    std::vector<channel*> attention_;
     std::vector<timed*> tasks_;
 };
 

@@ -86,7 +86,7 @@ void produce_load::answered(producer& by, std::int32_t correlation, byte_view bo
     const moment due = by.due[static_cast<std::size_t>(correlation)];
     by.free.push_back(correlation);
     --in_flight_;
-    if (const std::int16_t error = produce_error(body); error != 0 && error_ == 0) error_ = error;
+    if (const std::int16_t error = answers_.error(body); error != 0 && error_ == 0) error_ = error;
     const moment now = clock_type::now();
     if (measuring_) {
         times_.record(static_cast<std::uint64_t>((now - due).count()));

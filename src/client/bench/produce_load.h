@@ -71,6 +71,7 @@ private:
     std::size_t in_flight_ = 0;
     std::uint64_t answered_ = 0;
     std::int16_t error_ = 0;
+    produce_answers answers_;
     histogram times_;
 };
 

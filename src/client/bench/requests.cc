@@ -69,10 +69,15 @@ std::vector<std::byte> make_batch(std::size_t records, std::size_t size, std::in
     return {batch.begin(), batch.end()};
 }
 
-std::int16_t produce_error(byte_view body) {
-    kafka::produce_response answer;
-    if (!read(body, produce_version, answer)) return -1;
-    for (const auto& topic : answer.responses) {
+struct produce_answers::answer {
+    kafka::produce_response read;
+};
+produce_answers::produce_answers() : answer_(std::make_unique<answer>()) {}
+produce_answers::~produce_answers() = default;
+
+std::int16_t produce_answers::error(byte_view body) {
+    if (!read(body, produce_version, answer_->read)) return -1;
+    for (const auto& topic : answer_->read.responses) {
         for (const auto& partition : topic.partition_responses) {
             if (partition.error_code != 0) return partition.error_code;
         }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,8 +23,18 @@ inline constexpr std::int16_t fetch_version = 12;
 /// no compression is paid or gained anywhere.
 [[nodiscard]] std::vector<std::byte> make_batch(std::size_t records, std::size_t size, std::int64_t mark);
 
-/// The error of the first partition that has one; 0 if all is well, -1 if the bytes are no answer.
-[[nodiscard]] std::int16_t produce_error(byte_view body);
+/// Reads answers to Produce; keeps the memory of one for the next.
+class produce_answers {
+public:
+    produce_answers();
+    ~produce_answers();
+    /// The error of the first partition that has one; 0 if all is well, -1 if the bytes are no answer.
+    [[nodiscard]] std::int16_t error(byte_view body);
+
+private:
+    struct answer;
+    std::unique_ptr<answer> answer_;
+};
 
 struct fetch_place {
     std::int32_t queue = 0;
