@@ -16,7 +16,6 @@
 #include "server/net/socket_connection.h"
 #include "store/store.h"
 
-#include <asio/executor_work_guard.hpp>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,7 +54,6 @@ constexpr cell cells[] = {
 
 struct host final : net::connection_host {
     net::loop loop;
-    asio::executor_work_guard<asio::io_context::executor_type> work{loop.context().get_executor()};
     net::net_options settings;
     net::budget held{512ULL << 20};
 
@@ -109,11 +107,8 @@ public:
             (void)::setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
             (void)::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
         }
-        asio::ip::tcp::socket socket(host_.loop.context());
-        socket.assign(asio::ip::tcp::v4(), ends[0]);
-        socket.non_blocking(true);
         client_ = ends[1];
-        auto* connection = new net::socket_connection(host_, std::move(socket), "counts");
+        auto* connection = new net::socket_connection(host_, ends[0], "counts");
         connection->open(*protocol_);
     }
     ~rig() {
@@ -124,7 +119,7 @@ public:
     }
 
     void settle() {
-        while (host_.loop.context().poll() > 0 || store_->step() || store_->maintain()) {
+        while (host_.loop.poll() || store_->step() || store_->maintain()) {
         }
     }
     /// The frame's answer, without its length.

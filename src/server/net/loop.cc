@@ -2,80 +2,80 @@
 
 #include "base/check.h"
 
-#include <asio/post.hpp>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 namespace imago::net {
 
 namespace {
-/// Gives Asio the same piece of memory for each handler: only for a handler of which there is never more than
-/// one.
-template <class T>
-struct one_place {
-    using value_type = T;
-    std::byte* memory;
-    std::size_t size;
-
-    one_place(std::byte* at, std::size_t bytes) : memory(at), size(bytes) {}
-    template <class U>
-    one_place(const one_place<U>& other) : memory(other.memory), size(other.size) {}
-    T* allocate(std::size_t count) {
-        IMAGO_ASSERT(count * sizeof(T) <= size);
-        return reinterpret_cast<T*>(memory);
-    }
-    void deallocate(T*, std::size_t) {}
-    template <class U>
-    bool operator==(const one_place<U>& other) const {
-        return memory == other.memory;
-    }
+struct called {
+    task job;
+    std::function<void()> what;
 };
 }  // namespace
 
-struct loop::mail_handler {
-    loop* self;
-    using allocator_type = one_place<char>;
-    [[nodiscard]] allocator_type get_allocator() const {
-        return {self->mail_memory_, sizeof self->mail_memory_};
-    }
-    void operator()() const { self->read_mail(); }
-};
-
-struct loop::watched {
-    watched(asio::io_context& context, int descriptor, task& job)
-        : file(context, descriptor), readable(&job) {}
-    void wait(loop& self) {
-        file.async_wait(asio::posix::stream_descriptor::wait_read, [this, &self](std::error_code error) {
-            if (error) return;
-            readable->run(*readable);
-            wait(self);
-            self.end_turn();
-        });
-    }
-    asio::posix::stream_descriptor file;
+/// A task that runs when a descriptor becomes readable.
+struct loop::watched_task {
+    watched place;
     task* readable;
 };
 
-loop::loop() : clock_(context_) {}
+loop::loop() {
+    epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_ < 0) throw std::system_error(errno, std::system_category(), "epoll");
+    bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    epoll_event event{};
+    // By edges: every ring is one, so that nobody ever has to read the counter.
+    event.events = EPOLLIN | EPOLLET;
+    event.data.ptr = nullptr;
+    if (bell_ < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, bell_, &event) != 0) {
+        const int error = errno;
+        if (bell_ >= 0) ::close(bell_);
+        ::close(epoll_);
+        throw std::system_error(error, std::system_category(), "eventfd");
+    }
+}
 
 loop::~loop() {
-    for (const auto& each : watched_) each->file.release();
-    // Handlers that never ran must go before what they refer to.
-    context_.stop();
+    ::close(bell_);
+    ::close(epoll_);
 }
+
+// ---- what others send ----
 
 void loop::post(task& job) {
     task* head = mail_.load(std::memory_order_relaxed);
     do {
         job.next = head;
-    } while (!mail_.compare_exchange_weak(head, &job, std::memory_order_acq_rel, std::memory_order_relaxed));
-    // Only the first letter in an empty box rings: read_mail() takes all. Asio frees the handler's memory
-    // before it calls it, so the one place is free again by then.
-    if (head == nullptr) asio::post(context_, mail_handler{this});
+    } while (!mail_.compare_exchange_weak(head, &job, std::memory_order_seq_cst, std::memory_order_relaxed));
+    ring();
 }
 
-void loop::read_mail() {
-    // Also a release: who finds the box empty next may use the handler's memory again.
+void loop::ring() {
+    // Either the thread sees what was posted before it goes to sleep, or we see that it sleeps. One of those
+    // who find it asleep rings.
+    if (!asleep_.load(std::memory_order_seq_cst) || !asleep_.exchange(false)) return;
+    const std::uint64_t one = 1;
+    (void)!::write(bell_, &one, sizeof one);
+}
+
+void loop::call(std::function<void()> job) {
+    auto made = std::make_unique<called>();
+    made->what = std::move(job);
+    made->job.context = made.get();
+    made->job.run = [](task& ready) {
+        const std::unique_ptr<called> self(static_cast<called*>(ready.context));
+        self->what();
+    };
+    post(made.release()->job);
+}
+
+bool loop::read_mail() {
+    if (mail_.load(std::memory_order_relaxed) == nullptr) return false;
     task* newest = mail_.exchange(nullptr, std::memory_order_acq_rel);
     task* oldest = nullptr;
     while (newest != nullptr) {
@@ -90,6 +90,53 @@ void loop::read_mail() {
         job->run(*job);
     }
     end_turn();
+    return true;
+}
+
+// ---- turns ----
+
+void loop::run() {
+    while (!stopping_.load()) turn(true);
+}
+
+void loop::stop_running() {
+    stopping_.store(true);
+    ring();
+}
+
+bool loop::turn(bool may_wait) {
+    int timeout = may_wait ? patience() : 0;
+    if (timeout != 0) {
+        asleep_.store(true, std::memory_order_seq_cst);
+        if (mail_.load(std::memory_order_seq_cst) != nullptr || stopping_.load()) timeout = 0;
+    }
+    const int count = ::epoll_wait(epoll_, events_, events_max, timeout);
+    asleep_.store(false, std::memory_order_relaxed);
+    IMAGO_ASSERT(count >= 0 || errno == EINTR);
+    now_ = clock::now();
+
+    bool worked = false;
+    events_count_ = std::max(count, 0);
+    for (events_next_ = 0; events_next_ < events_count_;) {
+        const epoll_event event = events_[events_next_++];
+        if (event.data.ptr == nullptr) continue;  // the bell, or a descriptor that was removed since
+        watched& what = *static_cast<watched*>(event.data.ptr);
+        const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+        const bool readable = what.reads && (broken || (event.events & EPOLLIN) != 0);
+        const bool writable = what.writes && (broken || (event.events & EPOLLOUT) != 0);
+        if (readable || writable) {
+            worked = true;
+            what.ready(what, readable, writable);
+        } else {
+            arm(what, (what.reads ? EPOLLIN : 0U) | (what.writes ? EPOLLOUT : 0U));
+        }
+    }
+    events_count_ = events_next_ = 0;
+    end_turn();
+    // After the descriptors: what came goes on its way before answers are sent.
+    if (read_mail()) worked = true;
+    if (timers_due()) worked = true;
+    return worked;
 }
 
 void loop::at_end_of_turn(task& job) {
@@ -107,26 +154,56 @@ void loop::end_turn() {
     }
 }
 
+// ---- descriptors ----
+
+/// By levels: what was not read is told again, what nobody wants any more is told once and then disarmed.
+void loop::want(watched& what, bool reads, bool writes) {
+    what.reads = reads;
+    what.writes = writes;
+    const std::uint32_t events = (reads ? EPOLLIN : 0U) | (writes ? EPOLLOUT : 0U);
+    // Room to write is there most of the time: that one is given up at once.
+    if ((events & ~what.armed) != 0 || (!writes && (what.armed & EPOLLOUT) != 0)) arm(what, events);
+}
+
+void loop::arm(watched& what, std::uint32_t events) {
+    if (events == what.armed) return;
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = &what;
+    // Nothing wanted is not in the set at all: a hang-up would be told for ever.
+    const int change = events == 0 ? EPOLL_CTL_DEL : what.armed == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    const int outcome = ::epoll_ctl(epoll_, change, what.descriptor, &event);
+    IMAGO_ASSERT(outcome == 0 || errno == ENOMEM || errno == ENOSPC);
+    if (outcome == 0) what.armed = events;
+}
+
+void loop::remove(watched& what) {
+    what.reads = what.writes = false;
+    arm(what, 0);
+    for (int i = events_next_; i < events_count_; ++i) {
+        if (events_[i].data.ptr == &what) events_[i].data.ptr = nullptr;
+    }
+}
+
 void loop::watch(int descriptor, task& readable) {
-    watched_.push_back(std::make_unique<watched>(context_, descriptor, readable));
-    watched_.back()->wait(*this);
+    auto& added = *watched_.emplace_back(std::make_unique<watched_task>());
+    added.readable = &readable;
+    added.place.context = &added;
+    added.place.descriptor = descriptor;
+    added.place.ready = [](watched& place, bool, bool) {
+        task& job = *static_cast<watched_task*>(place.context)->readable;
+        job.run(job);
+    };
+    want(added.place, true, false);
 }
 
 void loop::unwatch(int descriptor) {
     const auto it = std::find_if(watched_.begin(), watched_.end(),
-                                 [&](const auto& each) { return each->file.native_handle() == descriptor; });
+                                 [&](const auto& each) { return each->place.descriptor == descriptor; });
     if (it == watched_.end()) return;
-    (*it)->file.release();  // ends the wait with an error; the descriptor stays open
-    // The handler that is still to come only looks at its error.
+    remove((*it)->place);
     watched_.erase(it);
 }
-
-void loop::run() {
-    auto work = asio::make_work_guard(context_);
-    context_.run();
-}
-
-void loop::stop_running() { context_.stop(); }
 
 // ---- timers ----
 
@@ -167,7 +244,6 @@ void loop::start(timer& timer, clock::time_point deadline) {
     }
     sift_up(timer.place);
     sift_down(timer.place);
-    if (deadline < armed_) arm_clock();
 }
 
 void loop::stop(timer& timer) {
@@ -180,31 +256,26 @@ void loop::stop(timer& timer) {
     put(place, last);
     sift_up(place);
     sift_down(last->place);
-    // The clock stays armed: it finds nothing due and looks for the next deadline. Cheaper than moving it
-    // each time.
 }
 
-void loop::arm_clock() {
-    if (timers_.empty()) {
-        armed_ = clock::time_point::max();
-        return;
-    }
-    armed_ = timers_.front()->deadline;
-    clock_.expires_at(armed_);
-    clock_.async_wait([this](std::error_code error) {
-        if (!error) timers_due();
-    });
+/// How long a turn may wait, in milliseconds and rounded up: -1 is for ever.
+int loop::patience() const {
+    if (timers_.empty()) return -1;
+    const auto left = timers_.front()->deadline - clock::now();
+    if (left <= left.zero()) return 0;
+    return static_cast<int>(
+        std::min<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 3'600'000));
 }
 
-void loop::timers_due() {
-    const auto now = clock::now();
-    while (!timers_.empty() && timers_.front()->deadline <= now) {
+bool loop::timers_due() {
+    if (timers_.empty() || timers_.front()->deadline > now_) return false;
+    while (!timers_.empty() && timers_.front()->deadline <= now_) {
         timer& due = *timers_.front();
         stop(due);
         due.expired(due);
     }
-    arm_clock();
     end_turn();
+    return true;
 }
 
 }  // namespace imago::net

@@ -4,7 +4,6 @@
 #include "server/net/socket_connection.h"
 
 #include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
 #include <pthread.h>
 
 #include <algorithm>
@@ -21,6 +20,8 @@ using asio::ip::tcp;
 namespace {
 /// After an accept() that failed for want of descriptors or memory.
 constexpr std::chrono::milliseconds accept_pause{100};
+/// Then those who are connected have their turn.
+constexpr int accepted_at_once = 64;
 
 std::string to_text(const tcp::endpoint& endpoint) {
     const std::string address = endpoint.address().to_string();
@@ -115,42 +116,28 @@ public:
     }
 
     /// Any thread.
-    void adopt(tcp::socket socket, tcp::endpoint from) {
-        asio::post(loop_.context(), [this, socket = std::move(socket), from]() mutable {
-            // The acceptor's loop made the socket; it must wait on ours.
-            std::error_code error;
-            const auto descriptor = socket.release(error);
-            if (error) return door_.leave(from.address());
-            tcp::socket own(loop_.context());
-            own.assign(from.protocol(), descriptor, error);
-            if (error) return door_.leave(from.address());
-            own.set_option(tcp::no_delay(true), error);
-            own.set_option(asio::socket_base::keep_alive(true), error);
-            auto* opened = new socket_connection(*this, std::move(own), to_text(from));
+    void adopt(int descriptor, tcp::endpoint from) {
+        loop_.call([this, descriptor, from] {
+            auto* opened = new socket_connection(*this, descriptor, to_text(from));
             addresses_.emplace(opened, from.address());
             opened->next = first_;
             if (first_ != nullptr) first_->previous = opened;
             first_ = opened;
             opened->open(*protocol_);
             if (draining_) opened->drain();
-            loop_.end_turn();
         });
     }
 
     void drain(std::function<void()> drained) {
-        asio::post(loop_.context(), [this, drained = std::move(drained)]() mutable {
+        loop_.call([this, drained = std::move(drained)]() mutable {
             draining_ = true;
             drained_ = std::move(drained);
             each_connection([](socket_connection& each) { each.drain(); });
             if (first_ == nullptr) say_drained();
-            loop_.end_turn();
         });
     }
     void cut_off() {
-        asio::post(loop_.context(), [this] {
-            each_connection([](socket_connection& each) { each.close(); });
-            loop_.end_turn();
-        });
+        loop_.call([this] { each_connection([](socket_connection& each) { each.close(); }); });
     }
     void stop() {
         if (!thread_.joinable()) return;
@@ -224,39 +211,67 @@ private:
 
 struct server::state {
     explicit state(net_options given)
-        : options(std::move(given)), bytes(options.total_bytes_max), entrance(options) {}
+        : options(std::move(given)), bytes(options.total_bytes_max), entrance(options) {
+        place.context = pause.context = this;
+        place.ready = [](watched& each, bool, bool) { static_cast<state*>(each.context)->accept_some(); };
+        pause.expired = [](timer& each) {
+            auto* self = static_cast<state*>(each.context);
+            self->first_loop().want(self->place, true, false);
+        };
+    }
+    loop& first_loop() { return threads.front()->the_loop(); }
 
-    void accept_next() {
-        acceptor->async_accept(from, [this](std::error_code error, tcp::socket socket) {
-            if (error == asio::error::operation_aborted || !accepting) return;
+    // The first thread's, as everything below.
+    void start_accepting() {
+        place.descriptor = acceptor->native_handle();
+        first_loop().want(place, true, false);
+    }
+    void stop_accepting() {
+        first_loop().remove(place);
+        first_loop().stop(pause);
+        std::error_code ignored;
+        acceptor->close(ignored);
+    }
+    void accept_some() {
+        for (int i = 0; i < accepted_at_once; ++i) {
+            std::error_code error;
+            tcp::endpoint from;
+            tcp::socket socket(context);
+            acceptor->accept(socket, from, error);
+            if (error == asio::error::would_block || error == asio::error::try_again) return;
+            if (error == asio::error::connection_aborted || error == asio::error::interrupted) continue;
             if (error) {
                 if (options.log) options.log("cannot accept a connection: " + error.message());
-                pause->expires_after(accept_pause);
-                pause->async_wait([this](std::error_code stopped) {
-                    if (!stopped) accept_next();
-                });
+                first_loop().want(place, false, false);
+                first_loop().start(pause, loop::clock::now() + accept_pause);
                 return;
             }
             if (entrance.enter(from.address())) {
-                threads[next_thread++ % threads.size()]->adopt(std::move(socket), from);
+                socket.set_option(tcp::no_delay(true), error);
+                socket.set_option(asio::socket_base::keep_alive(true), error);
+                const int descriptor = socket.release(error);
+                if (error) {
+                    entrance.leave(from.address());
+                    continue;
+                }
+                threads[next_thread++ % threads.size()]->adopt(descriptor, from);
             } else if (!refusal_said && options.log) {
                 refusal_said = true;
                 options.log("refusing connections: the limit is reached (said once); the next from " +
                             to_text(from));
             }
-            accept_next();
-        });
+        }
     }
 
+    asio::io_context context{1};  // never run: Asio resolves, listens and accepts, the loops wait
     net_options options;
     budget bytes;
     door entrance;
     std::vector<std::unique_ptr<network_thread>> threads;
-    std::unique_ptr<tcp::acceptor> acceptor;  // on the first thread's loop
-    std::unique_ptr<asio::steady_timer> pause;
-    tcp::endpoint from;
+    std::unique_ptr<tcp::acceptor> acceptor;
+    watched place;  // of the acceptor, on the first thread's loop
+    timer pause;
     std::size_t next_thread = 0;
-    bool accepting = true;
     bool refusal_said = false;
     bool started = false;
     bool drained = false;
@@ -280,18 +295,17 @@ result<std::unique_ptr<server>> server::listen(net_options options, protocol_mak
         own.threads.push_back(
             std::make_unique<network_thread>(own.options, own.bytes, own.entrance, own.threads));
     }
-    asio::io_context& context = own.threads.front()->the_loop().context();
     std::error_code error;
-    tcp::resolver resolver(context);
+    tcp::resolver resolver(own.context);
     const auto found = resolver.resolve(own.options.host, own.options.port, tcp::resolver::passive, error);
     if (error) return fail(error);
-    own.acceptor = std::make_unique<tcp::acceptor>(context);
-    own.pause = std::make_unique<asio::steady_timer>(context);
+    own.acceptor = std::make_unique<tcp::acceptor>(own.context);
     const tcp::endpoint where = found.begin()->endpoint();
     own.acceptor->open(where.protocol(), error);
     if (!error) own.acceptor->set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) own.acceptor->bind(where, error);
     if (!error) own.acceptor->listen(asio::socket_base::max_listen_connections, error);
+    if (!error) own.acceptor->non_blocking(true, error);
     if (error) return fail(system_error_code(error.value()));
     own.port = own.acceptor->local_endpoint(error).port();
     own.address = to_text(tcp::endpoint(where.address(), own.port));
@@ -303,7 +317,7 @@ result<std::unique_ptr<server>> server::listen(net_options options, protocol_mak
 
 void server::accept() {
     state& own = *state_;
-    asio::post(own.threads.front()->the_loop().context(), [&own] { own.accept_next(); });
+    own.first_loop().call([&own] { own.start_accepting(); });
 }
 
 bool server::drain(std::chrono::milliseconds patience) {
@@ -315,11 +329,8 @@ bool server::drain(std::chrono::milliseconds patience) {
     bool clean = true;
     // If listen() failed there is no connection, and some threads do not run.
     if (own.started) {
-        asio::post(own.threads.front()->the_loop().context(), [&] {
-            std::error_code ignored;
-            own.accepting = false;
-            own.acceptor->close(ignored);
-            own.pause->cancel();
+        own.first_loop().call([&] {
+            own.stop_accepting();
             for (const auto& thread : own.threads) {
                 thread->drain([&] {
                     const std::lock_guard lock(mutex);

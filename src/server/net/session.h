@@ -50,6 +50,8 @@ public:
     /// never reads from it.
     virtual void watch(int descriptor, task& readable) = 0;
     virtual void unwatch(int descriptor) = 0;
+    /// Runs `job` once all that is ready now was looked at: for what is done better together. The loop's thread.
+    virtual void at_end_of_turn(task& job) = 0;
 };
 
 class exchange;

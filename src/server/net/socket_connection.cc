@@ -4,9 +4,12 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
 namespace imago::net {
 
@@ -21,10 +24,25 @@ constexpr std::size_t partial_bytes_min = 4 * 1024;
 constexpr std::size_t parts_max = 512;
 /// How long a connection that we ended waits for the peer to read our last answers and end its side.
 constexpr std::chrono::seconds linger_time{2};
+
+ssize_t send_parts(int socket, iovec* parts, std::size_t count) {
+    constexpr int how = MSG_DONTWAIT | MSG_NOSIGNAL;
+    // The one short answer of a peer that waits: without the list it is cheaper for the kernel.
+    if (count == 1) return ::send(socket, parts->iov_base, parts->iov_len, how);
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = count;
+    return ::sendmsg(socket, &message, how);
+}
 }  // namespace
 
-socket_connection::socket_connection(connection_host& host, asio::ip::tcp::socket socket, std::string peer)
-    : host_(host), socket_(std::move(socket)), peer_(std::move(peer)), last_active_(loop::clock::now()) {
+socket_connection::socket_connection(connection_host& host, int descriptor, std::string peer)
+    : host_(host), peer_(std::move(peer)), last_active_(loop::clock::now()) {
+    socket_.descriptor = descriptor;
+    socket_.ready = [](watched& socket, bool readable, bool writable) {
+        static_cast<socket_connection*>(socket.context)->ready(readable, writable);
+    };
+    socket_.context = this;
     flush_task_.run = [](task& job) {
         auto* self = static_cast<socket_connection*>(job.context);
         self->flush_due_ = false;
@@ -36,7 +54,7 @@ socket_connection::socket_connection(connection_host& host, asio::ip::tcp::socke
 }
 
 socket_connection::~socket_connection() {
-    IMAGO_ASSERT(first_ == nullptr && !waits_readable_ && !waits_writable_ && !flush_due_);
+    IMAGO_ASSERT(first_ == nullptr && closed_ && !flush_due_);
     host_.the_loop().stop(timer_);
 }
 
@@ -66,16 +84,29 @@ void socket_connection::wait_readable() {
     if (waits_readable_ || closed_ || close_when_sent_) return;
     if (!lingering_ && (draining_ || starved_ || over_limits())) return;
     waits_readable_ = true;
-    net::loop& loop = host_.the_loop();
-    socket_.async_wait(asio::ip::tcp::socket::wait_read, [this, &loop](std::error_code) {
+    wait_as_wanted();
+}
+
+/// Tells the loop, but not for each step of what one readiness led to: mostly it waits for the same again.
+void socket_connection::wait_as_wanted() {
+    if (!busy_ && !closed_) host_.the_loop().want(socket_, waits_readable_, waits_writable_);
+}
+
+void socket_connection::ready(bool is_readable, bool is_writable) {
+    busy_ = true;
+    if (is_writable) {
+        waits_writable_ = false;
+        if (!flush_due_) flush();
+    }
+    if (is_readable && !closed_ && waits_readable_) {
         waits_readable_ = false;
-        readable();  // may be the end of this
-        loop.end_turn();
-    });
+        readable();
+    }
+    busy_ = false;
+    wait_as_wanted();
 }
 
 void socket_connection::readable() {
-    if (closed_) return maybe_gone();
     if (lingering_) return linger();
     // Twice at most, so that one busy peer does not keep the loop from others.
     for (int round = 0;
@@ -84,7 +115,6 @@ void socket_connection::readable() {
         if (!receive(room) || room > 0) break;
     }
     wait_readable();
-    maybe_gone();
 }
 
 /// Reads once and takes the frames. False when there was nothing or the connection ended; `room` is what was
@@ -95,7 +125,7 @@ bool socket_connection::receive(std::size_t& room) {
         begin_ = end_ = 0;
     }
     const std::size_t space = in_->capacity() - end_;
-    const ssize_t got = ::recv(socket_.native_handle(), in_->data() + end_, space, MSG_DONTWAIT);
+    const ssize_t got = ::recv(socket_.descriptor, in_->data() + end_, space, MSG_DONTWAIT);
     if (got <= 0) {
         if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
             close();
@@ -104,7 +134,7 @@ bool socket_connection::receive(std::size_t& room) {
         }
         return false;
     }
-    last_active_ = loop::clock::now();
+    last_active_ = host_.the_loop().now();
     host_.received(static_cast<std::size_t>(got));
     end_ += static_cast<std::size_t>(got);
     room = space - static_cast<std::size_t>(got);
@@ -115,7 +145,7 @@ bool socket_connection::receive(std::size_t& room) {
 void socket_connection::linger() {
     std::byte waste[4096];
     ssize_t got;
-    while ((got = ::recv(socket_.native_handle(), waste, sizeof waste, MSG_DONTWAIT)) > 0) {
+    while ((got = ::recv(socket_.descriptor, waste, sizeof waste, MSG_DONTWAIT)) > 0) {
     }
     if (got == 0 || (errno != EAGAIN && errno != EINTR)) return close();
     wait_readable();
@@ -286,8 +316,7 @@ void socket_connection::flush() {
         if (!lingering_) {
             lingering_ = true;
             close_when_sent_ = false;
-            std::error_code ignored;
-            socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+            (void)::shutdown(socket_.descriptor, SHUT_WR);
             host_.the_loop().start(timer_, loop::clock::now() + linger_time);
             wait_readable();
         }
@@ -320,10 +349,7 @@ bool socket_connection::send_ready() {
     }
     std::size_t sent = 0;
     if (used > 0) {
-        msghdr message{};
-        message.msg_iov = parts;
-        message.msg_iovlen = used;
-        const ssize_t result = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t result = send_parts(socket_.descriptor, parts, used);
         if (result < 0) {
             if (errno == EAGAIN || errno == EINTR) {
                 wait_writable();
@@ -332,7 +358,7 @@ bool socket_connection::send_ready() {
             }
             return false;
         }
-        last_active_ = loop::clock::now();
+        last_active_ = host_.the_loop().now();
         sent = static_cast<std::size_t>(result);
         host_.sent(sent);
     }
@@ -381,12 +407,7 @@ void socket_connection::wait_writable() {
     waits_writable_ = true;
     const auto deadline = loop::clock::now() + host_.options().send_timeout;
     if (timer_.deadline > deadline) host_.the_loop().start(timer_, deadline);
-    net::loop& loop = host_.the_loop();
-    socket_.async_wait(asio::ip::tcp::socket::wait_write, [this, &loop](std::error_code) {
-        waits_writable_ = false;
-        if (!flush_due_) flush();  // may be the end of this
-        loop.end_turn();
-    });
+    wait_as_wanted();
 }
 
 // ---- the end ----
@@ -408,15 +429,16 @@ void socket_connection::drain() {
 void socket_connection::close() {
     if (closed_) return;
     closed_ = true;
-    std::error_code ignored;
-    socket_.close(ignored);
+    waits_readable_ = waits_writable_ = false;
+    host_.the_loop().remove(socket_);
+    ::close(socket_.descriptor);
     hurry_all();
     // The rest at the end of the turn, not under the feet of whoever called us.
     flush_at_end_of_turn();
 }
 
 void socket_connection::maybe_gone() {
-    if (!closed_ || first_ != nullptr || waits_readable_ || waits_writable_ || flush_due_ || taking_) return;
+    if (!closed_ || first_ != nullptr || flush_due_ || taking_ || busy_) return;
     drop_input();
     host_.gone(*this);
 }
@@ -436,7 +458,7 @@ void socket_connection::time_passed() {
     if (lingering_) return close();
     if (loop::clock::now() < last_active_ + patience()) return set_timer();
     if (!waits_writable_ && in_flight_ > 0) {
-        last_active_ = loop::clock::now();  // it waits for us
+        last_active_ = host_.the_loop().now();  // it waits for us
         return set_timer();
     }
     if (host_.options().log && (waits_writable_ || in_ != nullptr)) {

@@ -6,8 +6,6 @@
 #include "server/net/options.h"
 #include "server/net/session.h"
 
-#include <asio/ip/tcp.hpp>
-
 #include <memory>
 #include <string>
 
@@ -43,7 +41,8 @@ protected:
 /// when the turn of the loop ends. After the socket was closed it lives until its last exchange has finished.
 class socket_connection final : public connection {
 public:
-    socket_connection(connection_host& host, asio::ip::tcp::socket socket, std::string peer);
+    /// Takes the descriptor of a connected socket.
+    socket_connection(connection_host& host, int descriptor, std::string peer);
     ~socket_connection();
 
     void open(protocol& protocol);
@@ -66,6 +65,7 @@ private:
     void finished(exchange& exchange) override;
 
     void wait_readable();
+    void ready(bool readable, bool writable);
     void readable();
     bool receive(std::size_t& room);
     void linger();
@@ -88,10 +88,11 @@ private:
     [[nodiscard]] std::chrono::milliseconds patience() const;
     void set_timer();
     void time_passed();
+    void wait_as_wanted();
     void maybe_gone();
 
     connection_host& host_;
-    asio::ip::tcp::socket socket_;
+    watched socket_;
     std::string peer_;
     std::unique_ptr<session> session_;
 
@@ -113,6 +114,7 @@ private:
     bool flush_due_ = false;
     bool waits_readable_ = false;
     bool waits_writable_ = false;
+    bool busy_ = false;  // in ready(): what is waited for is told to the loop at its end
     bool taking_ = false;
     bool borrowed_ = false;
     bool starved_ = false;  // an unfinished frame needs memory and the budget has none
