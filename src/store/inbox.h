@@ -15,6 +15,20 @@ public:
             item.next = head;
         } while (!head_.compare_exchange_weak(head, &item, std::memory_order_seq_cst, std::memory_order_relaxed));
     }
+    /// `first` and those linked to it, in their order and with nothing between them.
+    void push_all(T& first) {
+        T* newest_first = nullptr;
+        for (T* item = &first; item != nullptr;) {
+            T* const after = item->next;
+            item->next = newest_first;
+            newest_first = item;
+            item = after;
+        }
+        T* head = head_.load(std::memory_order_relaxed);
+        do {
+            first.next = head;
+        } while (!head_.compare_exchange_weak(head, newest_first, std::memory_order_seq_cst, std::memory_order_relaxed));
+    }
     [[nodiscard]] bool empty() const { return head_.load(std::memory_order_seq_cst) == nullptr; }
     /// All that was pushed, oldest first, linked by next.
     [[nodiscard]] T* take() {

@@ -84,12 +84,14 @@ log_thread::queue_slot& log_thread::slot_of(queue_id id) {
 
 // ---- any thread ----
 
-void log_thread::post(append_request& request) {
+void log_thread::post(append_request& first) {
     std::uint64_t bytes = 0;
-    for (const append_batch& batch : request.batches) bytes += batch.bytes.size();
+    for (const append_request* request = &first; request != nullptr; request = request->next) {
+        for (const append_batch& batch : request->batches) bytes += batch.bytes.size();
+    }
     const bool asleep = sleeping_.load(std::memory_order_seq_cst) || !parts_.options.threads;
-    if (asleep && bytes <= parts_.options.direct_bytes_max && write_directly(request)) return;
-    append_inbox_.push(request);
+    if (asleep && bytes <= parts_.options.direct_bytes_max && write_directly(first)) return;
+    append_inbox_.push_all(first);
     const std::uint64_t waiting = waiting_bytes_.fetch_add(bytes, std::memory_order_seq_cst) + bytes;
     // Asleep with a write under way: its completion is a wake-up too, so spare the system call for small amounts.
     if (!sleeping_.load(std::memory_order_seq_cst)) return;
@@ -105,14 +107,13 @@ bool log_thread::quiet() const {
 
 // Two thread switches less for a message that comes alone: to the log thread, and back. The price is that the caller
 // waits for the disk; so not for large requests, and not for a while after the disk took long.
-bool log_thread::write_directly(append_request& request) {
+bool log_thread::write_directly(append_request& first) {
     const std::unique_lock hold(baton_, std::try_to_lock);
     if (!hold || !quiet()) return false;
     const auto began = std::chrono::steady_clock::now();
     if (began < direct_after_) return false;
     direct_ = true;
-    request.next = nullptr;
-    appends_.append(&request);
+    appends_.append(&first);
     lay_out();
     if (writer_.building()) {
         start_write(true);

@@ -55,7 +55,8 @@ public:
     void start_at(log_position position);
 
     // ---- any thread ----
-    void post(append_request& request);
+    /// `first` and those linked to it.
+    void post(append_request& first);
     void post(change_request& request);
     void post_table_rewrite();
     /// Answers everything that still comes with `closing`; what was accepted is finished.
@@ -82,9 +83,9 @@ public:
 
 private:
     void wake();
-    /// The request is small, the log is idle and its thread asleep: the caller lays it out, writes it and is answered, all
-    /// within this call. False: nothing was done.
-    [[nodiscard]] bool write_directly(append_request& request);
+    /// The requests are small, the log is idle and its thread asleep: the caller lays them out, writes them and is answered,
+    /// all within this call. False: nothing was done.
+    [[nodiscard]] bool write_directly(append_request& first);
     [[nodiscard]] bool quiet() const;
     /// One frame of the group that is laid out or being written; the arrays are reused.
     struct pending {

@@ -99,7 +99,13 @@ public:
         }
     }
 
-    void append(append_request& request) override { log_->post(request); }
+    void append(append_request& request) override {
+        request.next = nullptr;
+        log_->post(request);
+    }
+    void append_all(append_request* first) override {
+        if (first != nullptr) log_->post(*first);
+    }
     void change(change_request& request) override { log_->post(request); }
     queue_id new_queue_ids(std::uint32_t count) override { return {parts_.next_queue_id.fetch_add(count)}; }
     std::optional<queue_bounds> bounds(queue_id id) const override { return parts_.index->bounds(id); }

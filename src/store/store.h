@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -92,7 +93,7 @@ struct append_request {
     void (*done)(append_request&) = nullptr;
     void* context = nullptr;
 
-    append_request* next = nullptr;  ///< the store's
+    append_request* next = nullptr;  ///< append_all()'s, then the store's
     std::size_t pending = 0;         ///< the store's
 };
 
@@ -207,6 +208,11 @@ public:
     virtual void close() = 0;
 
     virtual void append(append_request& request) = 0;
+    /// Several that came together, linked by `next`: the same as append() of each in turn, but they share a flush where they
+    /// can.
+    virtual void append_all(append_request* first) {
+        while (first != nullptr) append(*std::exchange(first, first->next));
+    }
     virtual void change(change_request& request) = 0;
     /// Fresh queue ids, never given out before. The queue exists after change({queue_created(id)}).
     [[nodiscard]] virtual queue_id new_queue_ids(std::uint32_t count) = 0;

@@ -1,5 +1,8 @@
 #include "store/store.h"
 
+#include <algorithm>
+#include <list>
+
 #include "store_fixture.h"
 #include "support/catch.h"
 
@@ -269,6 +272,45 @@ TEST_CASE("a small request to an idle log is durable and answered when append re
     disk.crash();
     REQUIRE(h.open());
     CHECK(h.read_all(queue, {0}).size() == 3);
+}
+
+TEST_CASE("requests that come together share a flush and keep their order, on an idle log and behind others", "[store]") {
+    io::sim_disk disk;
+    harness h(disk);
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    std::list<test::sent> all;
+    const auto together = [&](int count) {
+        append_request* first = nullptr;
+        append_request** last = &first;
+        for (int i = 0; i < count; ++i) {
+            all.emplace_back().add(queue, make_batch("of many"));
+            append_request& request = all.back().ready();
+            request.next = nullptr;
+            *last = &request;
+            last = &request.next;
+        }
+        h.opened->append_all(first);
+    };
+    const auto writes = disk.counts().durable_writes;
+    together(10);
+    CHECK(std::all_of(all.begin(), all.end(), [](const test::sent& each) { return each.done; }));
+    CHECK(disk.counts().durable_writes == writes + 1);
+
+    all.emplace_back().add(queue, make_batch(std::string(h.options.direct_bytes_max, 'x')));
+    h.opened->append(all.back().ready());
+    together(10);
+    all.emplace_back().add(queue, make_batch("last"));
+    h.opened->append(all.back().ready());
+    CHECK_FALSE(all.back().done);
+    h.settle();
+    std::int64_t next = 0;
+    for (const test::sent& each : all) {
+        REQUIRE(each.done);
+        CHECK_FALSE(each.batches[0].error);
+        CHECK(each.batches[0].base.value == next++);
+    }
+    h.opened->append_all(nullptr);
 }
 
 TEST_CASE("a direct write that fails acknowledges nothing, and nothing after it", "[store]") {

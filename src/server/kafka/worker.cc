@@ -4,12 +4,16 @@
 #include "server/kafka/fetch_session.h"
 #include "server/kafka/handlers.h"
 
+#include <utility>
+
 namespace imago::kafka {
 
 namespace {
 /// Requests kept for use again, for each kind that is asked for often.
 constexpr std::size_t kept_max = 128;
 constexpr std::size_t complaints_per_second_max = 10;
+/// More than this does not wait for the end of the turn: it fills a write on its own.
+constexpr std::size_t append_together_max = 32 * 1024;
 
 class kafka_session final : public net::session {
 public:
@@ -48,6 +52,12 @@ worker::worker(const services& services, net::event_loop& loop, std::unique_ptr<
       free_(handlers().size()) {
     reap_.run = [](net::task& job) { static_cast<worker*>(job.context)->reader_->ring().reap(); };
     reap_.context = this;
+    append_now_.run = [](net::task& job) {
+        auto* self = static_cast<worker*>(job.context);
+        self->append_now_due_ = false;
+        self->append_now();
+    };
+    append_now_.context = this;
     loop_.watch(reader_->ring().event_descriptor(), reap_);
 }
 
@@ -74,6 +84,25 @@ void worker::recycle(request& used) {
     std::unique_ptr<request> owned(&used);
     auto& free = free_[used.kind()];
     if (handlers()[used.kind()].often && free.size() < kept_max) free.push_back(std::move(owned));
+}
+
+void worker::append(store::append_request& request) {
+    for (const store::append_batch& batch : request.batches) append_bytes_ += batch.bytes.size();
+    request.next = nullptr;
+    *appends_last_ = &request;
+    appends_last_ = &request.next;
+    if (append_bytes_ > append_together_max) {
+        append_now();
+    } else if (!append_now_due_) {
+        append_now_due_ = true;
+        loop_.at_end_of_turn(append_now_);
+    }
+}
+
+void worker::append_now() {
+    append_bytes_ = 0;
+    appends_last_ = &appends_;
+    services_.store.append_all(std::exchange(appends_, nullptr));
 }
 
 void worker::complain(std::string_view line) {

@@ -32,6 +32,8 @@ public:
     /// The request for this frame; null if there is no such API or version.
     [[nodiscard]] request* request_for(byte_view frame);
     void recycle(request& request);
+    /// Hands it to the store, together with what else comes in this turn of the loop.
+    void append(store::append_request& request);
     /// Counts a request, or an answer that tells an error.
     void count_request(std::size_t kind) { api_counter::raise(counters_[kind].requests); }
     void count_error(std::size_t kind) { api_counter::raise(counters_[kind].errors); }
@@ -40,6 +42,7 @@ public:
 
 private:
     worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader);
+    void append_now();
 
     const services& services_;
     std::unique_ptr<api_counter[]> own_counters_;  // when nobody collects them
@@ -48,6 +51,11 @@ private:
     std::unique_ptr<store::reader> reader_;
     std::unique_ptr<kafka::fetch_sessions> fetch_sessions_;
     net::task reap_;
+    net::task append_now_;
+    store::append_request* appends_ = nullptr;  // of this turn
+    store::append_request** appends_last_ = &appends_;
+    std::size_t append_bytes_ = 0;
+    bool append_now_due_ = false;
     std::chrono::steady_clock::time_point complaints_since_{};
     std::size_t complaints_ = 0;
     std::size_t complaints_kept_back_ = 0;

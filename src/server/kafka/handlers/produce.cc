@@ -10,6 +10,7 @@
 #include "server/kafka/error_map.h"
 #include "server/kafka/handlers.h"
 #include "server/kafka/topic_lookup.h"
+#include "server/kafka/worker.h"
 #include "store/store.h"
 #include "wire/kafka/produced_batch.h"
 
@@ -77,7 +78,7 @@ void produce::read(wire::reader& in) {
     }
     if (batches_.empty()) return reply_now();
     append_.batches = batches_;
-    with().store.append(append_);
+    home().append(append_);
 }
 
 void produce::take_partition(const found_topic& found, const partition_asked& asked, partition_told& told) {
