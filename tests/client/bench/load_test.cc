@@ -157,3 +157,27 @@ TEST_CASE("requests that were due while the server stalled are charged with the 
         CHECK((*load)->times().quantile(share_fast) > 100'000'000);
     }
 }
+
+TEST_CASE("small requests that do not fit into the socket go out later, whole and all of them", "[bench]") {
+    stalling_server server(300ms);
+    engine on;
+    produce_options how;
+    how.host = "127.0.0.1";
+    how.port = server.port();
+    how.topic = "t";
+    how.queues = how.batches = 1;
+    how.records = 1;
+    how.message = 3000;
+    how.window = 6000;  // 18 MB, more than both sockets hold
+    {
+        auto load = produce_load::make(on, how);
+        REQUIRE(load);
+        (*load)->measure();
+        (*load)->start(clock_type::now());
+        CHECK(on.run_until([&] { return (*load)->messages() >= 12'000; }).empty());
+        (*load)->stop();
+        CHECK(on.run_until([&] { return (*load)->idle(); }).empty());
+        CHECK((*load)->error() == 0);
+        CHECK((*load)->times().count() >= 12'000 + 5'999);
+    }
+}
