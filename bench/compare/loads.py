@@ -4,7 +4,7 @@ import subprocess
 import threading
 
 from installed import BIN, CACHE
-from process import Failed, Missing
+from process import Counters, Failed, Missing
 
 
 class Load:
@@ -141,7 +141,7 @@ def drive(command, server, timeout):
             except ValueError:
                 continue
             if "mark" in said:
-                marks[said["mark"]] = server.counters()
+                marks[said["mark"]] = server.counters(), Counters([process.pid])
             else:
                 result = said
         process.wait()
@@ -158,5 +158,8 @@ def drive(command, server, timeout):
         text = "".join(complaint).strip()[-300:]
         raise Failed(f"the load did not end in {timeout} s" if expired else text or f"the load ended with {process.returncode}")
     if "begin" in marks and "end" in marks:
-        result |= marks["end"].since(marks["begin"], result["messages"])
+        (server_then, load_then), (server_now, load_now) = marks["begin"], marks["end"]
+        result |= server_now.since(server_then, result["messages"])
+        if result["messages"]:
+            result["load_cpu_seconds_per_million"] = load_now.cpu_since(load_then, result["messages"])
     return result

@@ -132,12 +132,16 @@ class Counters:
                 self.device += int(fields[6]) * 512
                 self.flushes += int(fields[15]) if len(fields) > 15 else 0
 
+    def cpu_since(self, before, messages):
+        """Seconds of processor time for a million messages."""
+        return (self.processor - before.processor) * 1e6 / messages
+
     def since(self, before, messages):
-        """A million messages' share of it."""
+        """A million messages' share of what a server did."""
         if not messages:
             return {}
         share = 1e6 / messages
-        return {"server_cpu_seconds_per_million": (self.processor - before.processor) * share,
+        return {"server_cpu_seconds_per_million": self.cpu_since(before, messages),
                 "written_bytes_per_million": (self.written - before.written) * share,
                 "device_bytes_per_million": (self.device - before.device) * share,
                 "flushes_per_million": (self.flushes - before.flushes) * share}

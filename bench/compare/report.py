@@ -49,7 +49,7 @@ def per_million(runs, key, scale, shape):
 def table(compared, facts):
     cell = compared.cell
     columns = ["server", "durable", f"{cell['figure'].replace('_', ' ')}, {cell['unit']}", "imago by this [95 %]", "server CPU s/M",
-               "imago's CPU by this", "GB written/M", "flushes/M", "resident MiB"]
+               "imago's CPU by this", "load's CPU s/M", "GB written/M", "flushes/M", "resident MiB"]
     if cell["limit"]:
         columns.append(f"% of the {cell['limit']}'s limit")
     timed = any(values(runs, "times_us") for runs in compared.runs.values())
@@ -59,6 +59,7 @@ def table(compared, facts):
     for peer, runs in compared.runs.items():
         words = [f"**{peer}**" if peer == "imago" else peer, "yes" if facts["durable"].get(peer) else "no", figure(cell, runs), "",
                  spread(values(runs, "server_cpu_seconds_per_million"), "{:.2f}"), "",
+                 per_million(runs, "load_cpu_seconds_per_million", 1, "{:.2f}"),
                  per_million(runs, "written_bytes_per_million", 1e9, "{:.2f}"), per_million(runs, "flushes_per_million", 1, "{:,.0f}"),
                  per_million(runs, "resident_bytes", 1 << 20, "{:,.0f}")]
         if peer != "imago":

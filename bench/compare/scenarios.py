@@ -77,7 +77,8 @@ class Scenarios:
         """All of it, again and again, until there is something to see."""
         topic, messages = self.fill(cell, peer, server, by, load, READ_MIB)
         passes, sums = [], ("seconds", "messages")
-        costs = ("server_cpu_seconds_per_million", "flushes_per_million", "written_bytes_per_million", "device_bytes_per_million")
+        costs = ("server_cpu_seconds_per_million", "load_cpu_seconds_per_million", "flushes_per_million",
+                 "written_bytes_per_million", "device_bytes_per_million")
         while len(passes) < 5 and sum(each["seconds"] for each in passes) < self.seconds:
             passes.append(drive(by.consume(server, load, topic, messages), server, by.timeout))
         got = {**passes[-1], **{key: sum(each[key] for each in passes) for key in sums}, "passes": len(passes)}

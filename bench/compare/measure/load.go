@@ -180,3 +180,33 @@ func (m *Meter) Run(o Options) (int64, time.Duration, *Histogram) {
 	Mark("end")
 	return messages, took, &m.times
 }
+
+// Producer is one connection that writes groups of messages.
+type Producer interface {
+	// Send writes a group that was due at that time, with the time in its values if there is a rate. It may wait for room.
+	Send(due int64)
+	// Saturate writes as much as the window lets through, until stop is closed.
+	Saturate(stop <-chan struct{})
+}
+
+// StartProducers starts them all, or with a rate the one that keeps to it. Closing the channel stops them.
+func StartProducers(o Options, connect func(number int) Producer) chan struct{} {
+	stop := make(chan struct{})
+	if o.Rate > 0 {
+		go Pace(o, stop, connect(0).Send)
+		return stop
+	}
+	for i := range o.Producers {
+		go connect(i).Saturate(stop)
+	}
+	return stop
+}
+
+// Produce is the verb: producers for as long as the options say, then the report.
+func Produce(o Options, setting string, connect func(number int, meter *Meter) Producer) {
+	meter := &Meter{}
+	stop := StartProducers(o, func(number int) Producer { return connect(number, meter) })
+	messages, took, times := meter.Run(o)
+	close(stop)
+	Report(o, setting, messages, took, "ack", times)
+}

@@ -29,11 +29,7 @@ func main() {
 		measure.Report(o, fmt.Sprintf("%d subjects", o.Queues), 0, time.Since(start), "", nil)
 	case "produce":
 		create(o, link)
-		meter := &measure.Meter{}
-		stop := startProducers(o, meter)
-		messages, took, times := meter.Run(o)
-		close(stop)
-		measure.Report(o, setting(o), messages, took, "ack", times)
+		measure.Produce(o, setting(o), connectProducer(o))
 	case "fill":
 		create(o, link)
 		fill(o)
@@ -94,7 +90,7 @@ func fill(o measure.Options) {
 	for i := range o.Producers {
 		p := newProducer(o, i, meter)
 		p.acknowledged = &done
-		go p.saturate(stop)
+		go p.Saturate(stop)
 	}
 	for done.Load() < o.Messages {
 		time.Sleep(5 * time.Millisecond)
@@ -167,7 +163,7 @@ func endToEnd(o measure.Options) {
 		}
 	})
 	time.Sleep(300 * time.Millisecond)
-	stop := startProducers(o, &measure.Meter{})
+	stop := measure.StartProducers(o, func(number int) measure.Producer { return newProducer(o, number, &measure.Meter{}) })
 	time.Sleep(o.WarmUp)
 	measure.Mark("begin")
 	start := time.Now()

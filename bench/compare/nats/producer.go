@@ -50,35 +50,25 @@ func newProducer(o measure.Options, number int, meter *measure.Meter) *producer 
 	return p
 }
 
-func startProducers(o measure.Options, meter *measure.Meter) chan struct{} {
-	stop := make(chan struct{})
-	if o.Rate > 0 {
-		p := newProducer(o, 0, meter)
-		go measure.Pace(o, stop, func(due int64) {
-			p.value = measure.Value(o.Message, due)
-			p.send(due)
-		})
-		return stop
-	}
-	for i := range o.Producers {
-		p := newProducer(o, i, meter)
-		go p.saturate(stop)
-	}
-	return stop
+func connectProducer(o measure.Options) func(int, *measure.Meter) measure.Producer {
+	return func(number int, meter *measure.Meter) measure.Producer { return newProducer(o, number, meter) }
 }
 
-func (p *producer) saturate(stop <-chan struct{}) {
+func (p *producer) Saturate(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		case p.room <- struct{}{}:
-			p.send(measure.Now())
+			p.Send(measure.Now())
 		}
 	}
 }
 
-func (p *producer) send(due int64) {
+func (p *producer) Send(due int64) {
+	if p.o.Rate > 0 {
+		p.value = measure.Value(p.o.Message, due)
+	}
 	number := p.sent % len(p.groups)
 	p.sent++
 	to := &p.groups[number]

@@ -105,7 +105,7 @@ func endToEnd(o measure.Options) {
 		})
 	}
 	time.Sleep(300 * time.Millisecond)
-	stop := startProducers(o, &measure.Meter{})
+	stop := measure.StartProducers(o, func(number int) measure.Producer { return newProducer(o, number, &measure.Meter{}) })
 	time.Sleep(o.WarmUp)
 	measure.Mark("begin")
 	start := time.Now()

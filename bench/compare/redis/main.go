@@ -18,11 +18,7 @@ func main() {
 	case "create":
 		measure.Report(o, "streams come with their first message", 0, time.Nanosecond, "", nil)
 	case "produce":
-		meter := &measure.Meter{}
-		stop := startProducers(o, meter)
-		messages, took, times := meter.Run(o)
-		close(stop)
-		measure.Report(o, setting(o), messages, took, "ack", times)
+		measure.Produce(o, setting(o), connectProducer(o))
 	case "fill":
 		fill(o)
 	case "ready":
@@ -70,33 +66,23 @@ func newProducer(o measure.Options, number int, meter *measure.Meter) *producer 
 	return p
 }
 
-func startProducers(o measure.Options, meter *measure.Meter) chan struct{} {
-	stop := make(chan struct{})
-	if o.Rate > 0 {
-		p := newProducer(o, 0, meter)
-		go measure.Pace(o, stop, p.send)
-		return stop
-	}
-	for i := range o.Producers {
-		p := newProducer(o, i, meter)
-		go p.saturate(stop)
-	}
-	return stop
+func connectProducer(o measure.Options) func(int, *measure.Meter) measure.Producer {
+	return func(number int, meter *measure.Meter) measure.Producer { return newProducer(o, number, meter) }
 }
 
-func (p *producer) saturate(stop <-chan struct{}) {
+func (p *producer) Saturate(stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		default:
-			p.send(measure.Now())
+			p.Send(measure.Now())
 		}
 	}
 }
 
-// send waits while the window is full: the channel is the window.
-func (p *producer) send(due int64) {
+// Send waits while the window is full: the channel is the window.
+func (p *producer) Send(due int64) {
 	p.flight <- due
 	for range p.o.Group {
 		if p.o.Rate <= 0 {
@@ -135,7 +121,7 @@ func fill(o measure.Options) {
 		go func() {
 			defer all.Done()
 			for range o.Messages / int64(o.Producers*o.Group) {
-				p.send(0)
+				p.Send(0)
 			}
 		}()
 	}
