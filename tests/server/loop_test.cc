@@ -147,7 +147,7 @@ TEST_CASE("the end of a turn comes once, after all that was ready", "[net]") {
     job mail([&] { note("mail"); });
     loop.post(mail);
     CHECK(loop.poll());
-    CHECK(seen == std::vector<std::string>{"ready", "ready", "end", "mail", "end"});
+    CHECK(seen == std::vector<std::string>{"mail", "end", "ready", "ready", "end"});
     for (pipe_end* each : {&one, &two}) loop.remove(each->place);
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <thread>
 
 namespace imago::net {
 
@@ -25,6 +26,7 @@ struct loop::watched_task {
 };
 
 loop::loop() {
+    stop_.run = [](task&) {};  // only wakes
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) throw std::system_error(errno, std::system_category(), "epoll");
     bell_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -41,6 +43,15 @@ loop::loop() {
 }
 
 loop::~loop() {
+    // Nobody reads the bell before: its counter is the number of rings.
+    for (std::uint64_t rung = 0; rung < rings_owed_;) {
+        std::uint64_t some = 0;
+        if (::read(bell_, &some, sizeof some) == sizeof some) {
+            rung += some;
+        } else {
+            std::this_thread::yield();
+        }
+    }
     ::close(bell_);
     ::close(epoll_);
 }
@@ -48,19 +59,14 @@ loop::~loop() {
 // ---- what others send ----
 
 void loop::post(task& job) {
+    const int bell = bell_;
     task* head = mail_.load(std::memory_order_relaxed);
     do {
         job.next = head;
-    } while (!mail_.compare_exchange_weak(head, &job, std::memory_order_seq_cst, std::memory_order_relaxed));
-    ring();
-}
-
-void loop::ring() {
-    // Either the thread sees what was posted before it goes to sleep, or we see that it sleeps. One of those
-    // who find it asleep rings.
-    if (!asleep_.load(std::memory_order_seq_cst) || !asleep_.exchange(false)) return;
+    } while (!mail_.compare_exchange_weak(head, &job, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if (head != &asleep_) return;
     const std::uint64_t one = 1;
-    (void)!::write(bell_, &one, sizeof one);
+    (void)!::write(bell, &one, sizeof one);
 }
 
 void loop::call(std::function<void()> job) {
@@ -78,7 +84,7 @@ bool loop::read_mail() {
     if (mail_.load(std::memory_order_relaxed) == nullptr) return false;
     task* newest = mail_.exchange(nullptr, std::memory_order_acq_rel);
     task* oldest = nullptr;
-    while (newest != nullptr) {
+    while (newest != nullptr && newest != &asleep_) {
         task* before = newest->next;
         newest->next = oldest;
         oldest = newest;
@@ -96,28 +102,33 @@ bool loop::read_mail() {
 // ---- turns ----
 
 void loop::run() {
-    while (!stopping_.load()) turn(true);
+    while (!stopping_.load(std::memory_order_acquire)) turn(true);
+    read_mail();  // what was posted before the end has its turn
 }
 
 void loop::stop_running() {
-    stopping_.store(true);
-    ring();
+    if (stopping_.exchange(true)) return;
+    post(stop_);
 }
 
 bool loop::turn(bool may_wait) {
     int timeout = may_wait ? patience() : 0;
-    if (timeout != 0) {
-        asleep_.store(true, std::memory_order_seq_cst);
-        if (mail_.load(std::memory_order_seq_cst) != nullptr || stopping_.load()) timeout = 0;
-    }
+    task* box = nullptr;
+    const bool sleeps = timeout != 0 && mail_.compare_exchange_strong(box, &asleep_, std::memory_order_acq_rel);
+    if (!sleeps) timeout = 0;
     const int count = ::epoll_wait(epoll_, events_, events_max, timeout);
-    asleep_.store(false, std::memory_order_relaxed);
+    if (sleeps) {
+        box = &asleep_;
+        if (!mail_.compare_exchange_strong(box, nullptr, std::memory_order_acq_rel)) ++rings_owed_;
+    }
     IMAGO_ASSERT(count >= 0 || errno == EINTR);
     now_ = clock::now();
 
-    bool worked = false;
+    events_next_ = 0;
     events_count_ = std::max(count, 0);
-    for (events_next_ = 0; events_next_ < events_count_;) {
+    // Tasks first: what was posted before a peer could ask for it has been done when its request is read.
+    bool worked = read_mail();
+    while (events_next_ < events_count_) {
         const epoll_event event = events_[events_next_++];
         if (event.data.ptr == nullptr) continue;  // the bell, or a descriptor that was removed since
         watched& what = *static_cast<watched*>(event.data.ptr);
@@ -133,8 +144,6 @@ bool loop::turn(bool may_wait) {
     }
     events_count_ = events_next_ = 0;
     end_turn();
-    // After the descriptors: what came goes on its way before answers are sent.
-    if (read_mail()) worked = true;
     if (timers_due()) worked = true;
     return worked;
 }

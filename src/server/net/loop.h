@@ -29,7 +29,7 @@ struct watched {
 /// Owned by the server, run by exactly one thread. All but post(), call() and stop_running() only on that thread
 /// (or while it does not run).
 ///
-/// A turn is one look at everything: all descriptors that are ready, then the tasks that were posted, then the
+/// A turn is one look at everything: the tasks that were posted, then all descriptors that are ready, then the
 /// timers that are due. After each of the three the tasks of at_end_of_turn() run, so that what belongs
 /// together is done together: the requests that came go to the store as one list, the answers that are ready
 /// go out with one system call a connection.
@@ -42,6 +42,8 @@ public:
     loop(const loop&) = delete;
     loop& operator=(const loop&) = delete;
 
+    /// Once the task is in the box it does not touch the loop any more, unless it rings; and the destructor waits for
+    /// every ring that is owed. So who posts need not outlive what its task leads to.
     void post(task& job) override;
     void start(timer& timer, clock::time_point deadline) override;
     void stop(timer& timer) override;
@@ -70,7 +72,6 @@ private:
     struct watched_task;
     bool turn(bool may_wait);
     void arm(watched& what, std::uint32_t events);
-    void ring();
     [[nodiscard]] int patience() const;
     bool read_mail();
     bool timers_due();
@@ -81,9 +82,11 @@ private:
 
     static constexpr int events_max = 256;
     int epoll_ = -1;
-    int bell_ = -1;                    // an eventfd; rings while the thread waits and something was posted
-    std::atomic<bool> asleep_{false};  // the thread waits or is about to: who clears it rings
+    int bell_ = -1;  // an eventfd; rung by whoever posts first while the thread waits
+    std::uint64_t rings_owed_ = 0;
     std::atomic<bool> stopping_{false};
+    task stop_;
+    task asleep_;  // in the box: it is empty, and the thread waits or is about to
     std::atomic<task*> mail_{nullptr};
     clock::time_point now_ = clock::now();
     epoll_event events_[events_max];
