@@ -39,7 +39,7 @@ def speed(rig, number):
 
 
 def sustained(rig, _):
-    """Long enough that every queue has filled blocks of its index: checkpoints and 100,000 index files are in it."""
+    """Long enough that every queue has filled blocks of its index: checkpoints and the writing of 100,000 queues' blocks are in it."""
     with rig.server() as server:
         server.start()
         rig.bench(server, "create", queues=100_000)

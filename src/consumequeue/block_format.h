@@ -1,4 +1,4 @@
-// The 4 KiB index block as it lies in a queue's index file. Format: docs/format/index.md
+// The 4 KiB index block as it lies in a block file. Format: docs/format/index.md
 //
 //   0 xxh3 u64 of bytes 8..4095 | 8 magic u32 | 12 version u16 | 14 count u16 | 16 queue u32 | 20 zero u32
 //   24 number u64 | 32 first i64 | 40 end i64 | 48 first position u64 | 56 last position u64

@@ -9,14 +9,14 @@ namespace {
 
 constexpr std::size_t sync_depth = 32;
 
-/// Blocks to give room to before block `number` is written. A write into room that is there is one system call and one
-/// device write; one that makes the file longer goes through a kernel worker and costs five times as much. Small steps at
-/// first, for queues that never have more than a few blocks.
-std::uint64_t blocks_to_allocate(std::uint64_t number) {
-    if (number == 0) return 1;
-    if (number == 1) return 3;
-    if (number == 4) return 12;
-    return number >= 16 && number % 16 == 0 ? 16 : 0;
+/// Blocks in one write. A write costs the file system and the device about the same whether it has one block
+/// or these.
+constexpr std::size_t write_blocks_max = 64;
+
+/// What waits for company must not take the memory that all of the index may have.
+std::uint64_t together_at_most(const index_options& options) {
+    return std::max<std::uint64_t>(
+        1, std::min<std::uint64_t>(options.write_together, options.tail_memory_max / 16 / block_size));
 }
 
 /// Errors that may go away by themselves: what could not be written stays in memory until then.
@@ -29,13 +29,16 @@ bool is_transient(std::error_code error) {
 }  // namespace
 
 block_writer::block_writer(queue_table& table, index_memory& memory, open_files& files, io::disk& disk,
-                           std::uint64_t written_bytes_max, std::function<void()> on_work)
+                           const index_options& options, std::function<void()> on_work)
     : table_(table),
       memory_(memory),
       files_(files),
       disk_(disk),
-      written_bytes_max_(written_bytes_max),
-      on_work_(std::move(on_work)) {}
+      written_bytes_max_(options.tail_memory_max / 4),
+      write_together_(together_at_most(options)),
+      blocks_per_file_(options.blocks_per_file),
+      on_work_(std::move(on_work)),
+      space_(options.blocks_per_file) {}
 
 block_writer::~block_writer() = default;
 
@@ -44,12 +47,14 @@ void block_writer::added() {
 }
 
 void block_writer::add(sealed_block* block) {
+    bool enough;
     {
         const std::lock_guard hold(mutex_);
         sealed_.push_back(block);
+        enough = sealed_waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == write_together_;
     }
     waiting_.fetch_add(1, std::memory_order_relaxed);
-    added();
+    if (enough) on_work_();
 }
 
 void block_writer::add_rewrite(const block_ref& ref, std::shared_ptr<const block> content) {
@@ -61,20 +66,34 @@ void block_writer::add_rewrite(const block_ref& ref, std::shared_ptr<const block
     added();
 }
 
-void block_writer::add_removal(queue_id queue) {
+void block_writer::add_dead(std::vector<block_place> places) {
     {
         const std::lock_guard hold(mutex_);
-        removals_.push_back(queue);
+        const bool first = dead_.empty();
+        dead_.insert(dead_.end(), places.begin(), places.end());
+        if (!first) return;
     }
     added();
 }
 
-void block_writer::add_hole(queue_id queue, std::uint64_t from, std::uint64_t to) {
-    {
-        const std::lock_guard hold(mutex_);
-        holes_.push_back({queue, from, to});
+std::size_t block_writer::remove_unknown() {
+    std::vector<std::string> paths = files_.list_old();
+    for (const std::uint32_t number : files_.list()) {
+        if (!space_.knows(number)) {
+            paths.push_back(files_.path_of(number));
+        } else if (const auto file = files_.open(number); file && !space_.begun()) {
+            const auto size = disk_.size(**file);
+            const std::uint64_t blocks = size ? *size / block_size : 0;
+            space_.settle(number,
+                          static_cast<std::uint32_t>(std::min<std::uint64_t>(blocks, blocks_per_file_)));
+        }
     }
-    added();
+    take_freed();
+    for (const std::string& path : paths) {
+        removals_.push_back(path);
+        added();
+    }
+    return paths.size();
 }
 
 std::error_code block_writer::error() const {
@@ -108,7 +127,8 @@ block_writer::operation& block_writer::take_operation() {
 
 void block_writer::release(operation& done) {
     done.file.reset();
-    done.block = nullptr;
+    done.blocks.clear();
+    done.run = {};
     done.again = {};
     idle_.push_back(&done);
     --in_flight_;
@@ -129,34 +149,45 @@ std::size_t block_writer::pump(io::ring& ring, std::size_t depth) {
     return in_flight_;
 }
 
+void block_writer::take_freed() {
+    for (const std::uint32_t number : space_.take_empty()) {
+        files_.forget(number);
+        removals_.push_back(files_.path_of(number));
+        work_.fetch_add(1, std::memory_order_acq_rel);
+    }
+    for (const block_run& run : space_.take_holes()) {
+        holes_.push_back(run);
+        work_.fetch_add(1, std::memory_order_acq_rel);
+    }
+}
+
 void block_writer::housekeep(std::size_t count) {
+    {
+        const std::lock_guard hold(mutex_);
+        dying_.swap(dead_);
+        if (!dying_.empty()) work_.fetch_sub(1, std::memory_order_acq_rel);
+    }
+    for (const block_place place : dying_) space_.dead(place);
+    dying_.clear();
+    take_freed();
     for (std::size_t i = 0; i < count; ++i) {
-        std::unique_lock hold(mutex_);
         if (!removals_.empty()) {
-            const queue_id queue = removals_.front();
+            // A file that stays is lost space, not lost data: nothing else depends on it, and its number is
+            // not used again in this life.
+            (void)disk_.remove(removals_.front());
             removals_.pop_front();
-            hold.unlock();
-            // A file that stays is lost space, not lost data: nothing else depends on it, ids are never
-            // reused.
-            (void)files_.remove(queue);
         } else if (!holes_.empty()) {
-            const hole punched = holes_.front();
+            const block_run hole = holes_.front();
             holes_.pop_front();
-            hold.unlock();
-            if (auto file = files_.open(punched.queue))
-                (void)disk_.punch_hole(**file, punched.from * block_size,
-                                       (punched.to - punched.from) * block_size);
+            if (auto file = files_.open(hole.first.file))
+                (void)disk_.punch_hole(**file, std::uint64_t{hole.first.block} * block_size,
+                                       std::uint64_t{hole.count} * block_size);
         } else {
             return;
         }
         work_.fetch_sub(1, std::memory_order_acq_rel);
     }
-    bool more;
-    {
-        const std::lock_guard hold(mutex_);
-        more = !removals_.empty() || !holes_.empty();
-    }
-    if (more) on_work_();
+    if (!removals_.empty() || !holes_.empty()) on_work_();
 }
 
 bool block_writer::is_dropped(const sealed_block& block) const {
@@ -170,43 +201,76 @@ bool block_writer::is_live(const block_ref& ref) const {
     return queue != nullptr && queue->sealed != nullptr && ref.number >= queue->sealed->first_block;
 }
 
+void block_writer::take_sealed(std::vector<sealed_block*>& blocks) {
+    {
+        const std::lock_guard hold(mutex_);
+        const std::size_t count = std::min(sealed_.size(), write_blocks_max);
+        blocks.assign(sealed_.begin(), sealed_.begin() + static_cast<std::ptrdiff_t>(count));
+        sealed_.erase(sealed_.begin(), sealed_.begin() + static_cast<std::ptrdiff_t>(count));
+        sealed_waiting_.fetch_sub(count, std::memory_order_acq_rel);
+        waiting_.fetch_sub(count, std::memory_order_relaxed);
+    }
+    std::erase_if(blocks, [this](sealed_block* block) {
+        if (!is_dropped(*block)) return false;
+        memory_.give_block(block);
+        return true;
+    });
+}
+
 bool block_writer::start_write(io::ring& ring) {
-    for (;;) {
-        sealed_block* block = nullptr;
-        {
-            const std::lock_guard hold(mutex_);
-            if (sealed_.empty()) return false;
-            block = sealed_.front();
-            sealed_.pop_front();
-        }
-        waiting_.fetch_sub(1, std::memory_order_relaxed);
-        work_.fetch_sub(1, std::memory_order_acq_rel);
-        if (is_dropped(*block)) {
-            memory_.give_block(block);
-            continue;
-        }
-        operation& write = take_operation();
-        write.block = block;
-        auto file = files_.open_or_create(block->queue);
-        if (!file) {
-            note_error(file.error());
-            put_back(write);
-            return false;
-        }
-        write.file = std::move(*file);
-        if (!write.bytes) write.bytes = make_aligned_bytes(block_size);
+    if (!enough_sealed()) return false;
+    operation& write = take_operation();
+    take_sealed(write.blocks);
+    if (write.blocks.empty()) {
+        release(write);
+        return enough_sealed() && start_write(ring);
+    }
+    if (!space_.begun()) {
+        // What is there may be what one of the two checkpoints names: it stays as it is.
+        const std::vector<std::uint32_t> there = files_.list();
+        const std::uint32_t highest = std::max(space_.highest(), there.empty() ? 0 : there.back());
+        space_.begin_above(there.empty() && !space_.knows(highest) ? 0 : highest + 1);
+    }
+    write.run = space_.take(static_cast<std::uint32_t>(write.blocks.size()));
+    if (write.run.count < write.blocks.size()) {
+        // The rest goes into the next file.
+        const std::lock_guard hold(mutex_);
+        const auto rest = write.blocks.begin() + write.run.count;
+        sealed_.insert(sealed_.begin(), rest, write.blocks.end());
+        const auto count = static_cast<std::uint64_t>(write.blocks.end() - rest);
+        sealed_waiting_.fetch_add(count, std::memory_order_acq_rel);
+        waiting_.fetch_add(count, std::memory_order_relaxed);
+        write.blocks.erase(rest, write.blocks.end());
+    }
+    auto file = files_.open_or_create(write.run.first.file);
+    if (!file) {
+        note_error(file.error());
+        put_back(write);
+        return false;
+    }
+    write.file = std::move(*file);
+    if (!write.bytes) write.bytes = make_aligned_bytes(write_blocks_max * block_size);
+    std::byte* to = write.bytes.get();
+    block_place place = write.run.first;
+    for (sealed_block* block : write.blocks) {
+        block->place = place;
         const block_header header{.queue = block->queue,
                                   .number = block->number,
                                   .first = block->first,
                                   .end = block->end,
                                   .first_position = block->entries[0].position};
-        encode_block(write.bytes.get(), header, {block->entries, block->count});
-        // If there is no room the write will say so.
-        if (const std::uint64_t count = blocks_to_allocate(block->number); count > 0)
-            (void)disk_.allocate(*write.file, block->number * block_size, count * block_size);
-        submit_write(ring, write, block->number);
-        return true;
+        encode_block(to, header, {block->entries, block->count});
+        to += block_size;
+        ++place.block;
     }
+    // A write into room that is there is one system call and one device write; one that makes the file longer
+    // goes through a kernel worker. If there is no room the write will say so.
+    if (const block_run room = space_.room_for(write.run); room.count > 0)
+        (void)disk_.allocate(*write.file, std::uint64_t{room.first.block} * block_size,
+                             std::uint64_t{room.count} * block_size);
+    submit_write(ring, write, std::uint64_t{write.run.first.block} * block_size,
+                 write.blocks.size() * block_size);
+    return true;
 }
 
 bool block_writer::start_rewrite(io::ring& ring) {
@@ -224,31 +288,31 @@ bool block_writer::start_rewrite(io::ring& ring) {
         operation& write = take_operation();
         write.again = std::move(again);
         const block_ref& ref = write.again.ref;
-        auto file = files_.open_or_create(ref.queue);
+        auto file = files_.open_or_create(ref.place.file);
         if (!file) {
             note_error(file.error());
             put_back(write);
             return false;
         }
         write.file = std::move(*file);
-        if (!write.bytes) write.bytes = make_aligned_bytes(block_size);
+        if (!write.bytes) write.bytes = make_aligned_bytes(write_blocks_max * block_size);
         const block_header header{.queue = ref.queue,
                                   .number = ref.number,
                                   .first = ref.first,
                                   .end = ref.end,
                                   .first_position = ref.from_position};
         encode_block(write.bytes.get(), header, write.again.content->entries);
-        submit_write(ring, write, ref.number);
+        submit_write(ring, write, ref.byte_offset(), block_size);
         return true;
     }
 }
 
-void block_writer::submit_write(io::ring& ring, operation& write, std::uint64_t number) {
+void block_writer::submit_write(io::ring& ring, operation& write, std::uint64_t offset, std::size_t size) {
     write.request.what = io::request::kind::write;
     write.request.target = write.file.get();
-    write.request.offset = number * block_size;
+    write.request.offset = offset;
     write.request.data = write.bytes.get();
-    write.request.size = block_size;
+    write.request.size = size;
     write.request.done = [](io::request& request) {
         auto& done = *static_cast<operation*>(request.context);
         done.self->write_done(done);
@@ -263,27 +327,31 @@ void block_writer::write_done(operation& write) {
         return;
     }
     note_success();
-    blocks_written_.fetch_add(1, std::memory_order_relaxed);
-    if (write.block != nullptr) {
-        written_.push_back(write.block);
-        written_bytes_ += index_memory::bytes_of(write.block->size_class) + sizeof(sealed_block);
-    } else {
-        rewritten_.push_back(write.again.ref.queue);
+    blocks_written_.fetch_add(std::max<std::size_t>(write.blocks.size(), 1), std::memory_order_relaxed);
+    for (sealed_block* block : write.blocks) {
+        written_.push_back(block);
+        written_bytes_ += index_memory::bytes_of(block->size_class) + sizeof(sealed_block);
     }
+    if (write.blocks.empty()) rewritten_.push_back(write.again.ref.place.file);
     release(write);
 }
 
 void block_writer::put_back(operation& write) {
-    {
+    if (!write.blocks.empty()) {
+        space_.give_back(write.run);
+        take_freed();
         const std::lock_guard hold(mutex_);
-        if (write.block != nullptr) {
-            sealed_.push_front(write.block);
-        } else {
+        sealed_.insert(sealed_.begin(), write.blocks.begin(), write.blocks.end());
+        sealed_waiting_.fetch_add(write.blocks.size(), std::memory_order_acq_rel);
+        waiting_.fetch_add(write.blocks.size(), std::memory_order_relaxed);
+    } else {
+        {
+            const std::lock_guard hold(mutex_);
             rewrites_.push_front(std::move(write.again));
         }
+        waiting_.fetch_add(1, std::memory_order_relaxed);
+        work_.fetch_add(1, std::memory_order_acq_rel);
     }
-    waiting_.fetch_add(1, std::memory_order_relaxed);
-    work_.fetch_add(1, std::memory_order_acq_rel);
     release(write);
 }
 
@@ -313,18 +381,18 @@ void block_writer::begin_round() {
     round_.active = true;
     round_.blocks.swap(written_);
     written_bytes_ = 0;
-    round_.queues.swap(rewritten_);
-    for (const sealed_block* block : round_.blocks) round_.queues.push_back(block->queue);
-    std::sort(round_.queues.begin(), round_.queues.end());
-    round_.queues.erase(std::unique(round_.queues.begin(), round_.queues.end()), round_.queues.end());
+    round_.files.swap(rewritten_);
+    for (const sealed_block* block : round_.blocks) round_.files.push_back(block->place.file);
+    std::sort(round_.files.begin(), round_.files.end());
+    round_.files.erase(std::unique(round_.files.begin(), round_.files.end()), round_.files.end());
 }
 
 void block_writer::advance_round(io::ring& ring, std::size_t depth) {
     if (!round_.active) return;
-    while (!round_.error && in_flight_ < depth && round_.next < round_.queues.size()) {
-        auto file = files_.open(round_.queues[round_.next++]);
+    while (!round_.error && in_flight_ < depth && round_.next < round_.files.size()) {
+        auto file = files_.open(round_.files[round_.next++]);
         if (!file) {
-            // No file: the queue was removed meanwhile, or the file was, and reading will find that out.
+            // No file: it was removed meanwhile, by us or by somebody else; reading will find that out.
             if (file.error() != std::errc::no_such_file_or_directory) round_.error = file.error();
             continue;
         }
@@ -343,13 +411,12 @@ void block_writer::advance_round(io::ring& ring, std::size_t depth) {
         ring.submit(sync.request);
     }
     ring.flush();
-    if (round_.in_flight == 0 && (round_.error || round_.next == round_.queues.size())) end_round();
+    if (round_.in_flight == 0 && (round_.error || round_.next == round_.files.size())) end_round();
 }
 
 void block_writer::end_round() {
-    for (const queue_id queue : round_.queues) {
-        if (round_.error) break;
-        if (auto synced = files_.sync_directory_of(queue); !synced) round_.error = synced.error();
+    if (!round_.error && !round_.files.empty()) {
+        if (auto synced = files_.sync_names(); !synced) round_.error = synced.error();
     }
     round_.active = false;
     if (round_.error) {
@@ -379,10 +446,13 @@ void block_writer::retire(std::vector<sealed_block*>& blocks) {
             bool any = false;
             for (; i < blocks.size() && blocks[i]->queue == id; ++i) {
                 if (blocks[i]->dropped) {
+                    space_.dead(blocks[i]->place);
                     unused.push_back(blocks[i]);
-                } else {
-                    blocks[i]->durable = any = true;
+                    continue;
                 }
+                sealed_part& sealed = *table_.find(id)->sealed;
+                sealed.marks[blocks[i]->number - sealed.first_block].place = blocks[i]->place;
+                blocks[i]->durable = any = true;
             }
             if (any) {
                 auto& memory = table_.find(id)->sealed->memory;
@@ -394,6 +464,7 @@ void block_writer::retire(std::vector<sealed_block*>& blocks) {
         }
         for (sealed_block* block : unused) memory_.give_block(block);
     }
+    take_freed();
 }
 
 }  // namespace imago::consumequeue

@@ -47,7 +47,7 @@ struct queue_index::state {
         : options(std::move(options_in)),
           files(disk_in, options.directory, options.open_files_max),
           cache(std::max<std::size_t>(options.block_cache_bytes / block_size, 1)),
-          writer(table, memory, files, disk_in, options.tail_memory_max / 4, std::move(work)) {}
+          writer(table, memory, files, disk_in, options, std::move(work)) {}
 
     // ---- log thread; each takes the stripe lock by itself ----
     /// The tail's slab has another size class now, or there is none any more.

@@ -47,6 +47,7 @@ block_ref queue_index::state::piece_ref(const queue_state& queue, std::size_t pi
     const bool last = piece + 1 == marks.size();
     return {.queue = {queue.id},
             .number = queue.sealed->first_block + piece,
+            .place = marks[piece].place,
             .first = marks[piece].first,
             .end = piece_end(queue, piece),
             .from_position = marks[piece].position,
@@ -168,7 +169,7 @@ std::shared_ptr<const block> queue_index::cached_block(const block_ref& ref) con
 }
 
 result<std::shared_ptr<io::file>> queue_index::block_file(const block_ref& ref) const {
-    return state_->files.open(ref.queue);
+    return state_->files.open(ref.place.file);
 }
 
 result<std::shared_ptr<const block>> queue_index::admit_block(const block_ref& ref, byte_view bytes) const {

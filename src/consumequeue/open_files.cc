@@ -3,83 +3,96 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 
 namespace imago::consumequeue {
+namespace {
+
+/// The number in "NNNNNNNN" + ending.
+std::optional<std::uint32_t> number_in(const std::string& name, std::string_view ending) {
+    if (name.size() != 8 + ending.size() || name.compare(8, ending.size(), ending) != 0) return std::nullopt;
+    std::uint32_t number = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + 8, number, 16);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + 8) return std::nullopt;
+    return number;
+}
+
+}  // namespace
 
 open_files::open_files(io::disk& disk, std::string directory, std::size_t open_max)
     : disk_(disk), directory_(std::move(directory)), files_(std::max<std::size_t>(open_max, 1)) {}
 
-std::string open_files::directory_of(queue_id queue) const {
-    char name[8];
-    std::snprintf(name, sizeof name, "/%02x", queue.value & 0xffU);
+std::string open_files::path_of(std::uint32_t number) const {
+    char name[24];
+    std::snprintf(name, sizeof name, "/%08x.blk", number);
     return directory_ + name;
 }
 
-std::string open_files::path_of(queue_id queue) const {
-    char name[24];
-    std::snprintf(name, sizeof name, "/%08x.idx", queue.value);
-    return directory_of(queue) + name;
-}
-
-std::vector<queue_id> open_files::list() const {
-    std::vector<queue_id> queues;
-    for (std::uint32_t low = 0; low < 256; ++low) {
-        const auto names = disk_.list(directory_of({low}));
-        if (!names) continue;
+std::vector<std::uint32_t> open_files::list() const {
+    std::vector<std::uint32_t> numbers;
+    if (const auto names = disk_.list(directory_)) {
         for (const std::string& name : *names) {
-            queue_id queue;
-            const auto parsed = std::from_chars(name.data(), name.data() + name.size(), queue.value, 16);
-            const std::string path = path_of(queue);
-            if (parsed.ec == std::errc{} && path.ends_with("/" + name) && (queue.value & 0xff) == low)
-                queues.push_back(queue);
+            const auto number = number_in(name, ".blk");
+            if (number && path_of(*number) == directory_ + "/" + name) numbers.push_back(*number);
         }
     }
-    return queues;
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
 }
 
-result<std::shared_ptr<io::file>> open_files::keep(queue_id queue, bool create) {
+std::vector<std::string> open_files::list_old() const {
+    std::vector<std::string> paths;
+    for (unsigned low = 0; low < 256; ++low) {
+        char folder[8];
+        std::snprintf(folder, sizeof folder, "/%02x/", low);
+        const auto names = disk_.list(directory_ + folder);
+        if (!names) continue;
+        for (const std::string& name : *names) {
+            const auto queue = number_in(name, ".idx");
+            if (queue && (*queue & 0xff) == low) paths.push_back(directory_ + folder + name);
+        }
+    }
+    return paths;
+}
+
+result<std::shared_ptr<io::file>> open_files::keep(std::uint32_t number, bool create) {
     // Opening takes microseconds: not under the lock. Two threads may open the same file; the later one
     // stays.
-    IMAGO_TRY(auto opened, disk_.open(path_of(queue), {.write = true, .create = create, .direct = true}));
+    IMAGO_TRY(auto opened, disk_.open(path_of(number), {.write = true, .create = create, .direct = true}));
     std::shared_ptr<io::file> file = std::move(opened);
     const std::lock_guard hold(mutex_);
-    files_.put(queue, file);
+    files_.put(number, file);
     return file;
 }
 
-result<std::shared_ptr<io::file>> open_files::open(queue_id queue) {
+result<std::shared_ptr<io::file>> open_files::open(std::uint32_t number) {
     {
         const std::lock_guard hold(mutex_);
-        if (auto* file = files_.find(queue)) return *file;
+        if (auto* file = files_.find(number)) return *file;
     }
-    return keep(queue, false);
+    return keep(number, false);
 }
 
-result<std::shared_ptr<io::file>> open_files::open_or_create(queue_id queue) {
-    auto opened = open(queue);
+result<std::shared_ptr<io::file>> open_files::open_or_create(std::uint32_t number) {
+    auto opened = open(number);
     if (opened || opened.error() != std::errc::no_such_file_or_directory) return opened;
-    const std::size_t directory = queue.value & 0xff;
-    if (!made_[directory]) {
-        IMAGO_CHECK(disk_.make_directories(directory_of(queue)));
-        made_[directory] = true;
+    if (!made_) {
+        IMAGO_CHECK(disk_.make_directories(directory_));
+        made_ = true;
     }
-    names_durable_[directory] = false;
-    return keep(queue, true);
+    names_durable_ = false;
+    return keep(number, true);
 }
 
-result<> open_files::remove(queue_id queue) {
-    {
-        const std::lock_guard hold(mutex_);
-        files_.erase(queue);
-    }
-    return disk_.remove(path_of(queue));
+void open_files::forget(std::uint32_t number) {
+    const std::lock_guard hold(mutex_);
+    files_.erase(number);
 }
 
-result<> open_files::sync_directory_of(queue_id queue) {
-    const std::size_t directory = queue.value & 0xff;
-    if (names_durable_[directory]) return {};
-    IMAGO_CHECK(disk_.sync_directory(directory_of(queue)));
-    names_durable_[directory] = true;
+result<> open_files::sync_names() {
+    if (names_durable_) return {};
+    IMAGO_CHECK(disk_.sync_directory(directory_));
+    names_durable_ = true;
     return {};
 }
 

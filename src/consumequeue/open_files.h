@@ -1,12 +1,10 @@
-// The index files: their names, and a bounded cache of open ones.
+// The block files: their names, and a bounded cache of open ones.
 #pragma once
 
-#include "base/ids.h"
 #include "base/result.h"
 #include "consumequeue/lru.h"
 #include "io/disk.h"
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -21,33 +19,36 @@ class open_files {
 public:
     open_files(io::disk& disk, std::string directory, std::size_t open_max);
 
-    /// The queue's index file: DIR/xx/NNNNNNNN.idx, NNNNNNNN the id in hexadecimal, xx its last two digits.
-    [[nodiscard]] std::string path_of(queue_id queue) const;
+    /// DIR/NNNNNNNN.blk, the number in hexadecimal.
+    [[nodiscard]] std::string path_of(std::uint32_t number) const;
     /// Fails with no_such_file_or_directory if there is none.
-    [[nodiscard]] result<std::shared_ptr<io::file>> open(queue_id queue);
+    [[nodiscard]] result<std::shared_ptr<io::file>> open(std::uint32_t number);
 
-    /// The queues that have a file. Other files in the folder are none of ours and not told.
-    [[nodiscard]] std::vector<queue_id> list() const;
+    /// Numbers of the files that are there, ascending. Other files in the folder are none of ours and not
+    /// told.
+    [[nodiscard]] std::vector<std::uint32_t> list() const;
+    /// Paths of what versions before block files have left: DIR/xx/NNNNNNNN.idx, a file for each queue.
+    [[nodiscard]] std::vector<std::string> list_old() const;
 
     // The writer's thread only:
     /// The same, created if missing.
-    [[nodiscard]] result<std::shared_ptr<io::file>> open_or_create(queue_id queue);
-    [[nodiscard]] result<> remove(queue_id queue);
-    /// Makes files in the queue's directory durable as far as their names go; does nothing if they are.
-    [[nodiscard]] result<> sync_directory_of(queue_id queue);
+    [[nodiscard]] result<std::shared_ptr<io::file>> open_or_create(std::uint32_t number);
+    /// Closes it as soon as nobody uses it.
+    void forget(std::uint32_t number);
+    /// Makes files durable as far as their names go; does nothing if they are.
+    [[nodiscard]] result<> sync_names();
 
 private:
-    [[nodiscard]] std::string directory_of(queue_id queue) const;
-    [[nodiscard]] result<std::shared_ptr<io::file>> keep(queue_id queue, bool create);
+    [[nodiscard]] result<std::shared_ptr<io::file>> keep(std::uint32_t number, bool create);
 
     io::disk& disk_;
     const std::string directory_;
     std::mutex mutex_;
-    lru<queue_id, std::shared_ptr<io::file>> files_;
+    lru<std::uint32_t, std::shared_ptr<io::file>> files_;
     // The writer's. A file that is there when we start may have been created just before a crash of the
-    // process, so that its name is not durable yet: each directory is synced at least once in a life.
-    std::array<bool, 256> made_{};
-    std::array<bool, 256> names_durable_{};
+    // process, so that its name is not durable yet: the directory is synced at least once in a life.
+    bool made_ = false;
+    bool names_durable_ = false;
 };
 
 }  // namespace imago::consumequeue

@@ -99,8 +99,7 @@ void queue_index::trim(queue_id id, queue_offset start) {
     const std::uint8_t class_before = queue->tail_class;
     index_entry* unused_tail = nullptr;
     std::vector<sealed_block*> unused;
-    std::uint64_t hole_from = 0;
-    std::uint64_t hole_to = 0;
+    std::vector<block_place> dead;
     {
         const std::lock_guard hold(s.table.stripe_of(id).mutex);
         queue->start = start;
@@ -110,6 +109,7 @@ void queue_index::trim(queue_id id, queue_offset start) {
             const std::size_t on_disk = state::pieces_on_disk(*queue);
             std::size_t gone = 0;
             while (gone < marks && state::piece_end(*queue, gone) <= start) ++gone;
+            for (std::size_t i = 0; i < std::min(gone, on_disk); ++i) dead.push_back(sealed.marks[i].place);
             for (std::size_t i = on_disk; i < gone; ++i) {
                 sealed_block* block = sealed.memory[i - on_disk];
                 block->dropped = true;
@@ -120,9 +120,7 @@ void queue_index::trim(queue_id id, queue_offset start) {
                                     sealed.memory.begin() + static_cast<std::ptrdiff_t>(gone - on_disk));
             sealed.marks.erase(sealed.marks.begin(),
                                sealed.marks.begin() + static_cast<std::ptrdiff_t>(gone));
-            hole_from = sealed.first_block;
             sealed.first_block += gone;
-            hole_to = sealed.first_block;
         }
         if (start == queue->end) {
             unused_tail = queue->tail;
@@ -132,9 +130,12 @@ void queue_index::trim(queue_id id, queue_offset start) {
         }
     }
     s.memory.give_tail(unused_tail, class_before);
-    for (sealed_block* block : unused) s.memory.give_block(block);
+    for (sealed_block* block : unused) {
+        dead.push_back(block->place);
+        s.memory.give_block(block);
+    }
     if (queue->tail_class != class_before) s.tail_changed(*queue, class_before);
-    if (hole_to > hole_from) s.writer.add_hole(id, hole_from, hole_to);
+    if (!dead.empty()) s.writer.add_dead(std::move(dead));
 }
 
 void queue_index::remove(queue_id id) {
@@ -145,6 +146,7 @@ void queue_index::remove(queue_id id) {
     index_entry* const tail = queue->tail;
     std::unique_ptr<sealed_part> sealed;
     std::vector<sealed_block*> unused;
+    std::vector<block_place> dead;
     waiter* taken;
     if (tail_class != 0) {
         s.tails[tail_class].remove(*queue);
@@ -152,8 +154,10 @@ void queue_index::remove(queue_id id) {
     }
     {
         const std::lock_guard hold(s.table.stripe_of(id).mutex);
+        const std::size_t on_disk = state::pieces_on_disk(*queue);
         sealed = std::move(queue->sealed);
         if (sealed != nullptr) {
+            for (std::size_t i = 0; i < on_disk; ++i) dead.push_back(sealed->marks[i].place);
             for (sealed_block* block : sealed->memory) {
                 block->dropped = true;
                 if (block->durable) unused.push_back(block);
@@ -163,9 +167,12 @@ void queue_index::remove(queue_id id) {
         *queue = {};
     }
     s.memory.give_tail(tail, tail_class);
-    for (sealed_block* block : unused) s.memory.give_block(block);
+    for (sealed_block* block : unused) {
+        dead.push_back(block->place);
+        s.memory.give_block(block);
+    }
     s.table.erase(id);
-    if (sealed != nullptr) s.writer.add_removal(id);
+    if (!dead.empty()) s.writer.add_dead(std::move(dead));
     state::wake(taken);
 }
 
@@ -188,6 +195,7 @@ void queue_index::restore(queue_snapshot&& snapshot) {
             queue.sealed = std::make_unique<sealed_part>();
             queue.sealed->first_block = snapshot.first_block;
             queue.sealed->marks = std::move(snapshot.marks);
+            for (const block_mark& mark : queue.sealed->marks) s.writer.count_live(mark.place);
         }
         std::span<const index_entry> rest = snapshot.tail;
         while (!rest.empty()) {
@@ -318,16 +326,7 @@ void queue_index::state::relieve() {
 bool queue_index::has_writes() const { return state_->writer.has_work(); }
 std::size_t queue_index::pump(io::ring& ring, std::size_t depth) { return state_->writer.pump(ring, depth); }
 std::error_code queue_index::error() const { return state_->writer.error(); }
-std::size_t queue_index::remove_unknown_files() {
-    std::size_t count = 0;
-    for (const queue_id id : state_->files.list()) {
-        if (bounds(id)) continue;
-        // It stays unknown: ids are never used again.
-        state_->writer.add_removal(id);
-        ++count;
-    }
-    return count;
-}
+std::size_t queue_index::remove_unknown_files() { return state_->writer.remove_unknown(); }
 result<> queue_index::sync_blocks(io::ring& ring) { return state_->writer.sync(ring); }
 
 }  // namespace imago::consumequeue

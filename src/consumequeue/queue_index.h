@@ -1,8 +1,9 @@
 // The index over all queues: for each queue, the list of places in the commit log that hold its batches.
 //
 // The newest entries of a queue live in memory (its tail). When the tail holds entries_per_block entries it
-// becomes a block: 4 KiB, written exactly once to the queue's own index file, which is created with its first
-// block. Of a written block only a mark stays in memory. All of it can be rebuilt from the commit log.
+// becomes a block: 4 KiB, written exactly once. Blocks of all queues go into the same files, one after the
+// other, so that writing them costs the same for one queue and for a million. Of a written block only a mark
+// stays in memory, which says where it lies. All of it can be rebuilt from the commit log.
 //
 // Threads: "log thread" functions are called by the one thread that owns the log; "background" ones by the
 // one maintenance thread; all others by any thread. Queues are guarded by striped locks held for a few memory
@@ -26,11 +27,22 @@
 namespace imago::consumequeue {
 
 struct index_options {
-    std::string directory;  ///< index files live here, spread over subdirectories
+    std::string directory;  ///< block files live here
     std::size_t tail_memory_max = 512ULL
                                   << 20;  ///< tails above it are sealed early, as blocks that are not full
     std::size_t block_cache_bytes = 16ULL << 20;  ///< blocks read back from disk
     std::size_t open_files_max = 1024;
+    /// So many blocks wait for each other before they are written, in one write; they stay in memory until
+    /// then. Fewer where tail_memory_max is small.
+    std::size_t write_together = 1;
+    std::uint32_t blocks_per_file = 16384;
+};
+
+/// Where a block lies on disk.
+struct block_place {
+    std::uint32_t file = 0;   ///< number of the block file
+    std::uint32_t block = 0;  ///< number of the block in it
+    friend auto operator<=>(const block_place&, const block_place&) = default;
 };
 
 /// What stays in memory of a written block.
@@ -39,7 +51,8 @@ struct block_mark {
     log_position position;  ///< of its first entry's frame; with the next mark it bounds a rebuild
     unix_ms max_timestamp;  ///< largest in the block
     std::uint64_t
-        bytes_before;  ///< sum of batch sizes of this queue before the block (for retention by size)
+        bytes_before;     ///< sum of batch sizes of this queue before the block (for retention by size)
+    block_place place{};  ///< once it is on disk
 };
 
 /// A queue as a checkpoint stores it. Entries of blocks not yet safely on disk are in `tail`.
@@ -47,7 +60,7 @@ struct queue_snapshot {
     queue_id id;
     queue_offset start;
     queue_offset end;
-    std::uint64_t first_block = 0;  ///< number of marks.front() in the index file
+    std::uint64_t first_block = 0;  ///< number of marks.front() among all blocks that the queue ever had
     std::uint64_t bytes_total = 0;  ///< sum of batch sizes ever published
     queue_offset tail_first{-1};    ///< where the tail begins: the end of the last block in marks
     std::vector<block_mark> marks;
@@ -57,12 +70,16 @@ struct queue_snapshot {
 /// Where a lookup has to go on: a block on disk.
 struct block_ref {
     queue_id queue;
-    std::uint64_t number = 0;  ///< block number in the queue's index file; at byte number * block_size
-    queue_offset first;        ///< offsets of the block lie in [first, end)
+    std::uint64_t number = 0;  ///< of all blocks that the queue ever had
+    block_place place;
+    queue_offset first;  ///< offsets of the block lie in [first, end)
     queue_offset end;
     log_position from_position;  ///< frames of the block lie in [from_position, to_position)
     log_position to_position;
     unix_ms max_timestamp = -1;  ///< largest in the block, also counting entries below the queue's start
+
+    /// In the file that block_file() gives.
+    [[nodiscard]] std::uint64_t byte_offset() const { return std::uint64_t{place.block} * block_size; }
 };
 
 enum class lookup : std::uint8_t {
@@ -146,7 +163,7 @@ public:
                                               queue_offset from = {}) const;
     /// From the cache, else null: read it with block_file() and admit_block().
     [[nodiscard]] std::shared_ptr<const block> cached_block(const block_ref& ref) const;
-    /// The open index file, for a 4 KiB read at ref.number * block_size. Opening may take microseconds.
+    /// The open block file, for a 4 KiB read at ref.byte_offset(). Opening may take microseconds.
     [[nodiscard]] result<std::shared_ptr<io::file>> block_file(const block_ref& ref) const;
     /// Verifies and caches 4 KiB that were read. A block that is not what ref says gives
     /// index_errc::bad_block: rebuild it from the log with rebuild_block().
@@ -168,7 +185,7 @@ public:
     [[nodiscard]] std::uint64_t live_bytes(queue_id id) const;
 
     // ---- background ----
-    /// True when blocks wait to be written, files to be removed or holes to be punched.
+    /// True when enough blocks wait to be written, or files to be removed or holes to be punched.
     [[nodiscard]] bool has_writes() const;
     /// Set by the owner before threads start: called (any thread, no lock held) when has_writes() becomes
     /// true.
@@ -183,11 +200,13 @@ public:
     /// one is used or this one destroyed, in-flight writes must have completed.
     std::size_t pump(io::ring& ring, std::size_t depth);
     [[nodiscard]] std::error_code error() const;
-    /// Makes all blocks that pump() completed durable (fdatasync of each changed file, and of directories
-    /// with new files). Blocks written before this call may be left out of tails by snapshot() after it.
+    /// Makes all blocks that pump() completed durable (fdatasync of each changed file, and of the directory
+    /// if it has new files). Blocks written before this call may be left out of tails by snapshot() after it.
     [[nodiscard]] result<> sync_blocks(io::ring& ring);
-    /// Looks for index files of queues that do not exist (removed just before a crash) and hands them to
-    /// pump() for removal. To be called once, after recovery. Returns how many.
+    /// Looks for block files that no mark points into (their queues were removed, or the marks were lost,
+    /// just before a crash; or an older version made them) and hands them to pump() for removal; blocks of
+    /// the other files that no mark names become holes, if they are many. To be called once, after recovery,
+    /// before the first pump(). Returns how many files.
     std::size_t remove_unknown_files();
     /// Calls visit for each queue, one after the other, each a consistent picture at its own moment
     /// (publishing goes on meanwhile; replay of the log from before the first visit evens that out). Marks

@@ -37,6 +37,7 @@ struct sealed_block {
     std::uint64_t number = 0;
     queue_offset first;
     queue_offset end;
+    block_place place;  ///< the writer's until it is durable
     index_entry* entries = nullptr;
     std::uint16_t count = 0;
     std::uint8_t size_class = 0;

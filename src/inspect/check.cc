@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <span>
 
 #include "base/checksum.h"
 #include "base/record_batch.h"
@@ -215,66 +217,68 @@ private:
         }
     }
 
+    /// A block that the checkpoint counts.
+    struct vouched {
+        block_place place;
+        std::uint32_t queue;
+        std::uint64_t number;
+    };
+
     void check_index() {
-        std::map<std::uint32_t, const checkpoint_queue*> known;
-        if (into_.checkpoints.newest)
-            for (const checkpoint_queue& each : into_.checkpoints.newest->queues)
-                // The log may have removed a queue since: then its file goes too, whenever there is time for it.
-                if (!into_.queues[each.queue].removed) known[each.queue] = &each;
-        for (int low = 0; low < 256; ++low) {
-            const std::string directory = fmt::format("{}/index/{:02x}", from_.path(), low);
-            const auto names = from_.disk().list(directory);
-            if (!names) continue;
-            for (const std::string& name : *names) {
-                if (name.size() != 12 || name.substr(8) != ".idx" ||
-                    name.find_first_not_of("0123456789abcdef") != 8)
-                    continue;
-                const auto queue = static_cast<std::uint32_t>(std::stoul(name.substr(0, 8), nullptr, 16));
-                const auto vouched = known.find(queue);
-                check_index_file(directory + "/" + name, queue, vouched == known.end() ? nullptr : vouched->second);
-                if (vouched != known.end()) known.erase(vouched);
+        // In the order in which they lie. Only blocks that the checkpoint counts must be right: later ones are written again
+        // after a crash.
+        std::vector<vouched> blocks;
+        if (into_.checkpoints.newest) {
+            for (const checkpoint_queue& each : into_.checkpoints.newest->queues) {
+                // The log may have removed a queue, or moved its start, since: then its blocks go too, whenever there is time.
+                if (into_.queues[each.queue].removed) continue;
+                const auto start = starts_.find(each.queue);
+                for (std::size_t i = 0; i < each.places.size(); ++i) {
+                    if (start != starts_.end() && each.block_ends[i] <= start->second) continue;
+                    blocks.push_back({each.places[i], each.queue, each.first_block + i});
+                }
             }
         }
-        for (const auto& [queue, each] : known)
-            if (!each->mark_positions.empty())
-                add(severity::error, fmt::format("index of queue {}", queue),
-                    fmt::format("the file with {} blocks is missing", each->mark_positions.size())).queue = queue;
+        std::sort(blocks.begin(), blocks.end(), [](const vouched& a, const vouched& b) {
+            return std::pair(a.place.file, a.place.block) < std::pair(b.place.file, b.place.block);
+        });
+        for (auto from = blocks.begin(); from != blocks.end();) {
+            const auto to = std::find_if(from, blocks.end(), [&](const vouched& each) { return each.place.file != from->place.file; });
+            check_block_file({from, to});
+            from = to;
+        }
     }
 
-    void check_index_file(const std::string& path, std::uint32_t queue, const checkpoint_queue* vouched) {
-        ++into_.index_files;
-        const auto file = from_.disk().open(path, {});
-        const auto size = file ? from_.disk().size(**file) : result<std::uint64_t>(fail(file.error()));
-        if (!size) {
-            add(severity::error, path, "cannot be read: " + size.error().message()).queue = queue;
+    void check_block_file(std::span<const vouched> blocks) {
+        const std::string name = fmt::format("index/{:08x}.blk", blocks.front().place.file);
+        const auto file = from_.disk().open(from_.path() + "/" + name, {});
+        if (!file) {
+            std::set<std::uint32_t> queues;
+            for (const vouched& each : blocks) queues.insert(each.queue);
+            finding& lost = add(severity::error, name,
+                                fmt::format("cannot be opened ({}): {} blocks of {} queues are to be rebuilt from the log",
+                                            file.error().message(), blocks.size(), queues.size()));
+            if (queues.size() == 1) lost.queue = *queues.begin();
             return;
         }
+        ++into_.index_files;
         std::vector<std::byte> bytes(index_block_size);
-        for (std::uint64_t number = 0; number * index_block_size < *size; ++number) {
-            // Only blocks that the checkpoint counts must be right: later ones are written again after a crash.
-            const bool counts = vouched != nullptr && number >= vouched->first_block &&
-                                number < vouched->first_block + vouched->mark_positions.size();
-            if (!counts) continue;
-            // The log may have moved the queue's start since: then what lies below is given back, whenever there is time.
-            const auto start = starts_.find(queue);
-            if (start != starts_.end() && vouched->block_ends[number - vouched->first_block] <= start->second) continue;
+        for (const vouched& each : blocks) {
             ++into_.index_blocks;
-            const std::string place = fmt::format("index of queue {}, block {}", queue, number);
-            const auto got = from_.disk().read_at(**file, number * index_block_size, bytes);
+            const std::string place = fmt::format("{}, block {} (queue {}, its block {})", name, each.place.block, each.queue, each.number);
+            const auto got = from_.disk().read_at(**file, std::uint64_t{each.place.block} * index_block_size, bytes);
             std::string why = got ? "" : "cannot be read: " + got.error().message();
             const auto block = got ? decode_index_block(byte_view(bytes).first(*got), why) : std::nullopt;
             if (!block) {
-                add(severity::error, place, why + " (derived data: it is rebuilt from the log)").queue = queue;
+                add(severity::error, place, why + " (derived data: it is rebuilt from the log)").queue = each.queue;
                 continue;
             }
-            if (block->queue != queue || block->number != number) {
-                add(severity::error, place, fmt::format("is block {} of queue {}", block->number, block->queue)).queue = queue;
+            if (block->queue != each.queue || block->number != each.number) {
+                add(severity::error, place, fmt::format("is block {} of queue {}", block->number, block->queue)).queue = each.queue;
                 continue;
             }
-            for (const index_entry& entry : block->entries) check_entry(queue, entry, place);
+            for (const index_entry& entry : block->entries) check_entry(each.queue, entry, place);
         }
-        if (vouched != nullptr && vouched->first_block + vouched->mark_positions.size() > *size / index_block_size)
-            add(severity::error, fmt::format("index of queue {}", queue), "the file is shorter than the checkpoint says").queue = queue;
     }
 
     /// An entry against the frame that it points to.

@@ -18,7 +18,7 @@ enum class severity : std::uint8_t {
 
 struct finding {
     severity level = severity::note;
-    std::string place;    ///< "log position 4096", "index of queue 17, block 3", "checkpoint.a"
+    std::string place;    ///< "log position 4096", "index/00000003.blk, block 5 (queue 17, its block 3)", "checkpoint.a"
     std::string what;
     std::int64_t queue = -1;         ///< -1 = none, or not known
     std::int64_t first_offset = -1;  ///< the offsets hit, [first, end); -1 = not known
@@ -56,8 +56,8 @@ struct inspection {
 /// Told now and then how far a long look is, in bytes of the log; the last time with done = total.
 using progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Walks the log, then reads checkpoint and, with `with_index`, all index files. Memory grows with the number of
-/// queues, not with the log.
+/// Walks the log, then reads checkpoint and, with `with_index`, all blocks of the index that it names. Memory grows with
+/// the checkpoint, not with the log.
 [[nodiscard]] inspection inspect(folder& from, bool with_index, const progress& tell = {});
 
 }  // namespace imago::inspect

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::uint32_t head_magic = 0x50434d49;
 constexpr std::uint32_t piece_magic = 0x45504d49;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t head_size = 4096;
+constexpr std::size_t mark_size = 40;
 
 struct head {
     std::uint64_t sequence, replay_from, end;
@@ -22,7 +24,7 @@ struct head {
 std::optional<head> decode_head(byte_view file) {
     if (file.size() < 56) return std::nullopt;
     const std::byte* at = file.data();
-    if (load_le<std::uint32_t>(at) != head_magic || load_le<std::uint32_t>(at + 4) != 1 ||
+    if (load_le<std::uint32_t>(at) != head_magic || load_le<std::uint32_t>(at + 4) != version ||
         xxh3(file.first(48)) != load_le<std::uint64_t>(at + 48))
         return std::nullopt;
     return head{load_le<std::uint64_t>(at + 8),  load_le<std::uint64_t>(at + 16), load_le<std::uint64_t>(at + 24),
@@ -92,12 +94,13 @@ bool read_queue(cursor& in, checkpoint_queue& queue) {
     const std::int64_t tail_first = in.take<std::int64_t>();
     const std::uint32_t marks = in.take<std::uint32_t>();
     const std::uint32_t tail = in.take<std::uint32_t>();
-    if (!in.ok() || marks > in.left() / 32 || tail > in.left() / 40) return false;
+    if (!in.ok() || marks > in.left() / mark_size || tail > in.left() / 40) return false;
     for (std::uint32_t i = 0; i < marks; ++i) {
-        const byte_view mark = in.skip(32);
+        const byte_view mark = in.skip(mark_size);
         // A block ends where the next one begins, the last one where the tail does.
         if (i > 0) queue.block_ends.push_back(load_le<std::int64_t>(mark.data()));
         queue.mark_positions.push_back(load_le<std::uint64_t>(mark.data() + 8));
+        queue.places.push_back({load_le<std::uint32_t>(mark.data() + 32), load_le<std::uint32_t>(mark.data() + 36)});
     }
     if (marks > 0) queue.block_ends.push_back(tail_first);
     if (tail > in.left() / 40) return false;

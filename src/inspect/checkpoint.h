@@ -10,13 +10,20 @@
 
 namespace imago::inspect {
 
+/// In file index/NNNNNNNN.blk, at byte block * 4096.
+struct block_place {
+    std::uint32_t file = 0;
+    std::uint32_t block = 0;
+};
+
 struct checkpoint_queue {
     std::uint32_t queue = 0;
     std::int64_t start = 0;
     std::int64_t end = 0;
     std::uint64_t first_block = 0;
     std::uint64_t bytes_total = 0;
-    std::vector<std::uint64_t> mark_positions;  ///< one for each block in the index file, from first_block on
+    std::vector<std::uint64_t> mark_positions;  ///< one for each block on disk, from first_block on
+    std::vector<block_place> places;            ///< the same: where it lies
     std::vector<std::int64_t> block_ends;       ///< the same: the offset behind it
     std::vector<index_entry> tail;
 };

@@ -189,7 +189,7 @@ void add_log_commands(CLI::App& app, std::function<int()>& chosen, const progres
                                    "\nPrints each place that is wrong with position, queue and offsets. A torn tail that was "
                                    "never acknowledged is a note, no error.\nExample: imago log check /var/lib/imago",
                                    check);
-    checking->add_flag("--no-index", c->no_index, "Leave out the index files");
+    checking->add_flag("--no-index", c->no_index, "Leave out the blocks of the index");
     const auto [dumping, d] = add("dump", "Print each frame as a line, or as JSON",
                                   "\nExample: imago log dump /var/lib/imago --queue 17 --records | head", dump_log);
     dumping->add_option("--queue", d->filter.queue, "Only this queue's frames")->type_name("ID")

@@ -16,7 +16,8 @@ namespace {
 // content of all pieces together: section*;  section := kind u8 | fields (see the put and take functions below)
 constexpr std::uint32_t head_magic = 0x50434D49;   // "IMCP"
 constexpr std::uint32_t piece_magic = 0x45504D49;  // "IMPE"
-constexpr std::uint32_t checkpoint_version = 1;
+// 2: a mark says where its block lies.
+constexpr std::uint32_t checkpoint_version = 2;
 constexpr std::size_t head_bytes = 4096;
 constexpr std::size_t head_described = 48;
 constexpr std::size_t piece_head = 32;
@@ -90,6 +91,8 @@ void checkpoint_writer::queue(const consumequeue::queue_snapshot& queue) {
         put(mark.position.value);
         put(mark.max_timestamp);
         put(mark.bytes_before);
+        put(mark.place.file);
+        put(mark.place.block);
     }
     for (const auto& entry : queue.tail) {
         put(entry.base.value);
@@ -186,7 +189,7 @@ bool take_queue(piece_stream& in, consumequeue::queue_snapshot& queue) {
     for (std::uint32_t i = 0; i < marks; ++i) {
         consumequeue::block_mark mark{};
         if (!in.take(mark.first.value) || !in.take(mark.position.value) || !in.take(mark.max_timestamp) ||
-            !in.take(mark.bytes_before)) {
+            !in.take(mark.bytes_before) || !in.take(mark.place.file) || !in.take(mark.place.block)) {
             return false;
         }
         queue.marks.push_back(mark);
@@ -244,8 +247,12 @@ result<std::unique_ptr<checkpoint_files>> checkpoint_files::open(io::disk& disk,
         const auto got = disk.read_at(*slot.file, 0, {head.get(), io::sector_size});
         if (!got || *got < head_described + 8) continue;
         const std::byte* at = head.get();
-        if (load_le<std::uint32_t>(at) != head_magic || load_le<std::uint32_t>(at + 4) != checkpoint_version) continue;
+        if (load_le<std::uint32_t>(at) != head_magic) continue;
         if (load_le<std::uint64_t>(at + head_described) != xxh3({at, head_described})) continue;
+        if (const auto version = load_le<std::uint32_t>(at + 4); version != checkpoint_version) {
+            files->other_version_ = version;
+            continue;
+        }
         if (load_le<std::uint64_t>(at + 40) != piece_bytes) continue;
         slot.head = checkpoint_head{load_le<std::uint64_t>(at + 8), {load_le<std::uint64_t>(at + 16)},
                                     {load_le<std::uint64_t>(at + 24)}, load_le<std::uint32_t>(at + 32)};

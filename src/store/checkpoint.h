@@ -80,6 +80,8 @@ public:
     [[nodiscard]] result<> commit(checkpoint_writer& writer, checkpoint_head head);
     /// Everything from here on may be needed to recover from either checkpoint; below it only the messages count.
     [[nodiscard]] log_position needed_from() const;
+    /// There is a checkpoint of a version that this code does not read.
+    [[nodiscard]] std::optional<std::uint32_t> other_version() const { return other_version_; }
 
 private:
     struct slot {
@@ -96,6 +98,7 @@ private:
     std::size_t piece_bytes_;
     slot slots_[2];
     std::uint64_t sequence_ = 0;
+    std::optional<std::uint32_t> other_version_;
 };
 
 }  // namespace imago::store

@@ -131,12 +131,17 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
     const auto checkpoint = checkpoints.load(loader);
     log_position witness = parts.frontier->stored();
     report.replay_from = first;
+    if (!checkpoint && checkpoints.other_version()) {
+        parts.say(fmt::format("the checkpoint is of version {}, which is not read any more: this start takes longer, once",
+                              *checkpoints.other_version()));
+    }
     if (checkpoint) {
         witness = std::max(witness, checkpoint->end);
         report.replay_from = std::max(first, checkpoint->replay_from);
         parts.next_queue_id.store(std::max(parts.next_queue_id.load(), checkpoint->next_queue_id));
     }
     if (!parts.index->bounds(change_queue)) parts.index->create(change_queue, {0});
+    report.rebuilt = !checkpoint;
     report.clean = checkpoint && parts.frontier->clean() && parts.frontier->stored() == checkpoint->replay_from;
 
     log_position end = report.replay_from;

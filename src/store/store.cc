@@ -47,6 +47,7 @@ public:
         index.directory = options.directory + "/index";
         index.tail_memory_max = options.index_tail_memory;
         index.open_files_max = options.open_files_max;
+        index.write_together = options.index_write_together;
         parts_.index = std::make_unique<consumequeue::queue_index>(disk, index);
         IMAGO_TRY(auto checkpoints, checkpoint_files::open(disk, options.directory + "/checkpoint", small ? 64 * 1024 : 1 << 20));
 
@@ -62,8 +63,9 @@ public:
         maintenance_ = std::make_unique<maintenance>(parts_, *log_, std::move(checkpoints), std::move(maintenance_ring));
         log_->poke_maintenance = [this](unsigned what) { maintenance_->poke(what); };
         parts_.index->on_work = [this] { maintenance_->poke(0); };
-        // A new folder gets its first checkpoint at once: from then on its absence means something.
-        if (parts_.segments->fresh()) maintenance_->checkpoint_soon();
+        // A new folder gets its first checkpoint at once: from then on its absence means something. And what took the whole log
+        // to make is not made a second time.
+        if (parts_.segments->fresh() || parts_.recovered.rebuilt) maintenance_->checkpoint_soon();
         if (options.threads) {
             log_runner_ = std::thread([this] { log_->run(); });
             maintenance_runner_ = std::thread([this] { maintenance_->run(); });

@@ -50,6 +50,7 @@ struct store_options {
     std::uint64_t checkpoint_interval = 1ULL << 30;   ///< bytes of log between checkpoints
     std::size_t index_tail_memory = 512ULL << 20;
     std::size_t open_files_max = 1024;
+    std::size_t index_write_together = 32;            ///< blocks of the index that one write waits for
     std::int64_t retention_check_ms = 300'000;        ///< retention is looked at no more often than this
     int recycled_segments_max = 2;                    ///< dead segments kept for reuse; more are removed
     std::int64_t producer_expiry_ms = 86'400'000;     ///< idempotence state of silent producers
@@ -158,6 +159,7 @@ public:
 /// What recovery found and did.
 struct recovery_report {
     bool clean = false;                 ///< the last stop was a clean one
+    bool rebuilt = false;               ///< without a checkpoint, from the whole log
     log_position end;                   ///< where appending goes on
     log_position replay_from;
     std::uint64_t frames_replayed = 0;

@@ -219,7 +219,7 @@ void store_reader::read_block(fetch& fetch, const block_ref& ref, std::shared_pt
     request = {};
     request.what = io::request::kind::read;
     request.target = fetch.block_file.get();
-    request.offset = ref.number * consumequeue::block_size;
+    request.offset = ref.byte_offset();
     request.data = fetch.block_bytes.get();
     request.size = consumequeue::block_size;
     request.context = &fetch;

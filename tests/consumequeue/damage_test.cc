@@ -9,7 +9,7 @@ using namespace imago::consumequeue;
 namespace {
 
 constexpr queue_id q{5};
-const char* const path = "/index/05/00000005.idx";
+const char* const path = "/index/00000000.blk";
 
 std::vector<std::byte> block_bytes(index_fixture& f, std::uint64_t number) {
     const auto whole = io::read_file(f.disk, path);
@@ -162,6 +162,10 @@ TEST_CASE("a full disk keeps blocks in memory until there is room", "[consumeque
     f.index->create(q, {0});
     f.fill(q, 350);
     f.disk.fail_after(io::sim_operation::write, 0, ENOSPC, 3);
+    const auto places = [&] {
+        const auto file = io::read_file(f.disk, path);
+        return file ? file->size() / block_size : 0;
+    };
     int tries = 0;
     while (!f.index->error()) {
         if (f.index->pump(*f.ring, 8) > 0) f.ring->wait(std::chrono::nanoseconds(-1));
@@ -176,6 +180,8 @@ TEST_CASE("a full disk keeps blocks in memory until there is room", "[consumeque
     CHECK_FALSE(f.index->error());
     f.settle();
     CHECK(f.index->used().blocks_written == 3);
+    CHECK(ref_of(f, 0).place == block_place{0, 0});  // tries that failed take no places
+    CHECK(places() == 16);
     for (std::int64_t i = 0; i < 350; ++i) {
         found.clear();
         REQUIRE(f.locate(q, {i}, 1, found) == lookup::found);
@@ -186,8 +192,11 @@ TEST_CASE("a full disk keeps blocks in memory until there is room", "[consumeque
 TEST_CASE("a write error ends writing; entries stay readable", "[consumequeue]") {
     index_fixture f;
     f.index->create(q, {0});
-    f.fill(q, 250);
-    f.disk.fail_after(io::sim_operation::write, 1, EIO);
+    f.fill(q, 150);
+    REQUIRE(f.index->pump(*f.ring, 1) == 1);
+    f.ring->wait(std::chrono::nanoseconds(-1));
+    f.fill(q, 100);
+    f.disk.fail_after(io::sim_operation::write, 0, EIO);
     for (int i = 0; i < 10; ++i)
         if (f.index->pump(*f.ring, 1) > 0) f.ring->wait(std::chrono::nanoseconds(-1));
     CHECK(f.index->error() == std::errc::io_error);

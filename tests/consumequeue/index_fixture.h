@@ -76,7 +76,7 @@ struct index_fixture {
         auto file = index->block_file(ref);
         if (!file) return fail(file.error());
         const aligned_bytes bytes = make_aligned_bytes(block_size);
-        auto size = disk.read_at(**file, ref.number * block_size, {bytes.get(), block_size});
+        auto size = disk.read_at(**file, ref.byte_offset(), {bytes.get(), block_size});
         if (!size) return fail(size.error());
         return index->admit_block(ref, {bytes.get(), *size});
     }

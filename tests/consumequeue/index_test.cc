@@ -1,6 +1,8 @@
 #include "consumequeue/index_fixture.h"
 #include "consumequeue/queue_index.h"
 
+#include <algorithm>
+
 using namespace imago;
 using namespace imago::consumequeue;
 
@@ -58,12 +60,13 @@ TEST_CASE("a block is written once and read back as it was", "[consumequeue]") {
     f.settle();
     CHECK_FALSE(f.index->has_writes());
     CHECK(f.index->used().blocks_written == 2);
-    CHECK(f.disk.counts().writes == 2);
-    CHECK(f.disk.exists("/index/ab/000012ab.idx"));
+    CHECK(f.disk.counts().writes == 1);
+    CHECK(f.disk.exists("/index/00000000.blk"));
     block_ref ref;
     std::vector<index_entry> found;
     REQUIRE(f.index->locate(q, {150}, 1, found, ref) == lookup::in_block);
     CHECK(ref.number == 1);
+    CHECK(ref.place == block_place{0, 1});
     CHECK(ref.first == queue_offset{100});
     CHECK(ref.end == queue_offset{200});
     CHECK(ref.from_position == entry_at(100).position);
@@ -195,8 +198,8 @@ TEST_CASE("trimming gives back tails, blocks and disk space", "[consumequeue]") 
     CHECK(f.index->live_bytes(q) == 10 * 100);
 }
 
-TEST_CASE("removing a queue removes its file and forgets its blocks in flight", "[consumequeue]") {
-    index_fixture f;
+TEST_CASE("removing queues removes files without others and forgets blocks in flight", "[consumequeue]") {
+    index_fixture f({.directory = "/index", .blocks_per_file = 2});
     const queue_id other{7};
     f.index->create(q, {0});
     f.index->create(other, {0});
@@ -208,31 +211,112 @@ TEST_CASE("removing a queue removes its file and forgets its blocks in flight", 
     f.index->remove(q);
     CHECK_FALSE(f.index->bounds(q));
     f.settle();
-    CHECK_FALSE(f.disk.exists("/index/ab/000012ab.idx"));
-    CHECK(f.disk.exists("/index/07/00000007.idx"));
+    CHECK_FALSE(f.disk.exists("/index/00000000.blk"));
+    CHECK(f.disk.exists("/index/00000001.blk"));  // the other queue's block is in there
+    CHECK_FALSE(f.disk.exists("/index/00000002.blk"));
     CHECK(f.index->used().tail_bytes == 0);
     CHECK(f.index->queues() == std::vector<queue_id>{other});
 }
 
-TEST_CASE("files of queues that do not exist are removed, others are left alone", "[consumequeue]") {
-    index_fixture f;
+TEST_CASE("files that nothing names are removed, others are left alone", "[consumequeue]") {
+    index_fixture f({.directory = "/index", .blocks_per_file = 1});
     const queue_id other{0x7ab};
     f.index->create(q, {0});
     f.index->create(other, {0});
     f.fill(q, 150);
     f.fill(other, 150);
     f.settle();
+    REQUIRE(f.disk.open("/index/notes.txt", {.write = true, .create = true}));
+    REQUIRE(f.disk.make_directories("/index/ab"));
     REQUIRE(f.disk.open("/index/ab/notes.txt", {.write = true, .create = true}));
-    REQUIRE(f.disk.open("/index/ab/000007ac.idx", {.write = true, .create = true}));
+    REQUIRE(f.disk.open("/index/ab/000012ab.idx", {.write = true, .create = true}));  // of an older version
+    REQUIRE(f.disk.open("/index/ab/000007ac.idx", {.write = true, .create = true}));  // never one of ours
     auto all = f.snapshots();
     f.start();
     f.index->restore(std::move(all[1]));
-    CHECK(f.index->remove_unknown_files() == 1);
+    CHECK(f.index->remove_unknown_files() == 2);
     f.settle();
-    CHECK(f.disk.exists("/index/ab/000012ab.idx"));
-    CHECK_FALSE(f.disk.exists("/index/ab/000007ab.idx"));
+    CHECK(f.disk.exists("/index/00000000.blk"));
+    CHECK_FALSE(f.disk.exists("/index/00000001.blk"));
+    CHECK_FALSE(f.disk.exists("/index/ab/000012ab.idx"));
+    CHECK(f.disk.exists("/index/notes.txt"));
     CHECK(f.disk.exists("/index/ab/notes.txt"));
     CHECK(f.disk.exists("/index/ab/000007ac.idx"));
+}
+
+TEST_CASE("a queue that keeps its block pins no more than that", "[consumequeue]") {
+    index_fixture f({.directory = "/index", .blocks_per_file = 8});
+    const queue_id slow{7};
+    f.index->create(slow, {0});
+    f.fill(slow, 100);
+    f.index->create(q, {0});
+    f.fill(q, 1500);
+    f.settle();
+    f.index->trim(q, {1500});
+    f.write_all();
+    CHECK(f.disk.exists("/index/00000000.blk"));
+    CHECK_FALSE(f.disk.exists("/index/00000001.blk"));
+    const auto file = io::read_file(f.disk, "/index/00000000.blk");
+    REQUIRE(file);
+    // Seven of its blocks are dead; the last of them waits for company.
+    CHECK(std::all_of(file->begin() + block_size, file->begin() + 7 * block_size,
+                      [](std::byte each) { return each == std::byte{0}; }));
+    std::vector<index_entry> found;
+    REQUIRE(f.locate(slow, {50}, 1, found) == lookup::found);
+    CHECK(found[0] == entry_at(50));
+    f.index->trim(slow, {100});
+    f.write_all();
+    CHECK_FALSE(f.disk.exists("/index/00000000.blk"));
+}
+
+TEST_CASE("each life writes into files of its own, and what no mark names becomes a hole", "[consumequeue]") {
+    index_fixture f({.directory = "/index", .blocks_per_file = 8});
+    f.index->create(q, {0});
+    f.fill(q, 100);
+    f.settle();
+    auto checkpoint = f.snapshots();
+    f.fill(q, 400);
+    f.settle();  // four blocks that no checkpoint knows
+    f.start();
+    f.index->restore(std::move(checkpoint[0]));
+    CHECK(f.index->remove_unknown_files() == 0);
+    f.fill(q, 400);
+    f.settle();
+    CHECK(f.disk.exists("/index/00000001.blk"));
+    const auto file = io::read_file(f.disk, "/index/00000000.blk");
+    REQUIRE(file);
+    CHECK(std::all_of(file->begin() + block_size, file->end(),
+                      [](std::byte each) { return each == std::byte{0}; }));
+    std::vector<index_entry> found;
+    for (std::int64_t i = 0; i < 500; ++i) {
+        found.clear();
+        REQUIRE(f.locate(q, {i}, 1, found) == lookup::found);
+        REQUIRE(found[0] == entry_at(i));
+    }
+}
+
+TEST_CASE("blocks wait for each other and are written together", "[consumequeue]") {
+    index_fixture f({.directory = "/index", .write_together = 10});
+    for (std::uint32_t i = 0; i < 9; ++i) {
+        f.index->create({i}, {0});
+        f.fill({i}, 100);
+    }
+    int calls = 0;
+    f.index->on_work = [&] { ++calls; };
+    CHECK_FALSE(f.index->has_writes());
+    CHECK(f.index->pump(*f.ring, 8) == 0);
+    REQUIRE(f.index->sync_blocks(*f.ring));
+    CHECK(f.snapshots()[3].tail.size() == 100);  // until then they are part of the checkpoint
+    f.fill({8}, 100);
+    CHECK(calls == 1);
+    CHECK(f.index->has_writes());
+    f.settle();
+    CHECK(f.disk.counts().writes == 1);
+    CHECK(f.index->used().blocks_written == 10);
+    CHECK(f.snapshots()[3].tail.empty());
+    std::vector<index_entry> found;
+    REQUIRE(f.locate({3}, {42}, 1, found) == lookup::found);
+    CHECK(found[0] == entry_at(42));
 }
 
 TEST_CASE("a snapshot brings everything back", "[consumequeue]") {

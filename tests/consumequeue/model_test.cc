@@ -30,7 +30,9 @@ public:
           f_({.directory = "/index",
               .tail_memory_max = pick(0, 2) == 0 ? std::size_t{24} << 10 : std::size_t{4} << 20,
               .block_cache_bytes = 8 * block_size,
-              .open_files_max = 2},
+              .open_files_max = 2,
+              .write_together = static_cast<std::size_t>(pick(1, 3)),
+              .blocks_per_file = static_cast<std::uint32_t>(pick(1, 40))},
              {.seed = seed}) {
         checkpoint();
     }
@@ -137,6 +139,7 @@ private:
         power_fails_ = false;
         f_.start();
         for (const auto& one : checkpoint_) f_.index->restore(queue_snapshot(one));
+        if (pick(0, 3) > 0) (void)f_.index->remove_unknown_files();
         const auto replay = std::move(journal_);
         journal_.clear();
         for (const auto& each : replay) apply(each);

@@ -82,7 +82,7 @@ void consume(const queue_index& index_in, queue_index& index, queue_id id, std::
                     const auto file = index.block_file(ref);
                     expect(file.has_value());
                     const auto size =
-                        disk->read_at(**file, ref.number * block_size, {bytes.get(), block_size});
+                        disk->read_at(**file, ref.byte_offset(), {bytes.get(), block_size});
                     expect(size.has_value());
                     auto admitted = index.admit_block(ref, {bytes.get(), *size});
                     if (!admitted) {  // trimmed meanwhile, so that its place may be a hole
@@ -223,7 +223,7 @@ TEST_CASE("a few open files serve many queues", "[consumequeue]") {
         const auto file = index.block_file(ref);
         REQUIRE(file);
         const aligned_bytes bytes = make_aligned_bytes(block_size);
-        const auto size = disk->read_at(**file, 0, {bytes.get(), block_size});
+        const auto size = disk->read_at(**file, ref.byte_offset(), {bytes.get(), block_size});
         REQUIRE(size);
         REQUIRE(index.admit_block(ref, {bytes.get(), *size}));
         REQUIRE(count_files() <= before + 5);

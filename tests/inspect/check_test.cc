@@ -200,12 +200,12 @@ TEST_CASE("an index entry that points elsewhere is an error", "[inspect]") {
     put(std::int64_t{-1});
     put(std::uint32_t{1});
     put(std::uint32_t{0});
-    for (int i = 0; i < 4; ++i) put(std::uint64_t{0});
+    for (int i = 0; i < 5; ++i) put(std::uint64_t{0});
     put(std::uint8_t{0});
     std::vector<std::byte> file(4096 + 65536);
     std::byte* head = file.data();
     store_le<std::uint32_t>(head, 0x50434d49);
-    store_le<std::uint32_t>(head + 4, 1);
+    store_le<std::uint32_t>(head + 4, 2);
     store_le<std::uint64_t>(head + 8, 1);
     store_le<std::uint64_t>(head + 16, log.end());
     store_le<std::uint64_t>(head + 24, log.end());
@@ -236,8 +236,8 @@ TEST_CASE("an index entry that points elsewhere is an error", "[inspect]") {
     store_le<std::uint32_t>(entry + 28, 3);
     const auto save_block = [&] {
         store_le<std::uint64_t>(block.data(), xxh3(byte_view(block).subspan(8)));
-        std::filesystem::create_directories(log.root() + "/index/10");
-        log.save("/index/10/00000010.idx", block);
+        std::filesystem::create_directories(log.root() + "/index");
+        log.save("/index/00000000.blk", block);
     };
     save_block();
     inspection found = look(log);
@@ -255,8 +255,11 @@ TEST_CASE("an index entry that points elsewhere is an error", "[inspect]") {
     CHECK(error->first_offset == 0);
 
     block[300] ^= std::byte{1};
-    log.save("/index/10/00000010.idx", block);
+    log.save("/index/00000000.blk", block);
     CHECK_FALSE(look(log).sound());
+    std::filesystem::remove(log.root() + "/index/00000000.blk");
+    CHECK_FALSE(look(log).sound());
+    save_block();
 
     piece[40] ^= std::byte{1};  // now the checkpoint cannot be read
     log.save("/checkpoint/checkpoint.b", file);

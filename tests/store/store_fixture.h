@@ -48,6 +48,7 @@ inline store_options small_options() {
     options.checkpoint_interval = 48 * 1024;
     options.threads = false;
     options.zero_fill = false;
+    options.index_write_together = 1;
     options.retention_check_ms = 0;
     return options;
 }

@@ -83,7 +83,7 @@ constexpr std::array list{
         .initial = "1024",
         .least = 16,
         .most = 1'000'000,
-        .help = "Index files that are kept open at one time.",
+        .help = "Files of the index (64 MiB each, shared by all queues) that are kept open at one time.",
         .where = [](config& c) -> slot { return &c.data.open_files; }},
 
     key{.section = "kafka",
