@@ -1,7 +1,9 @@
 #include "store/checkpoint.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <type_traits>
 
 #include "base/check.h"
 #include "base/checksum.h"
@@ -24,6 +26,17 @@ constexpr std::size_t piece_head = 32;
 
 enum section_kind : std::uint8_t { end_section = 0, table_section = 1, queue_section = 2, producer_section = 3, usage_section = 4 };
 
+// Marks and entries are on disk what they are in memory, on the little-endian machines that we run on: most of a checkpoint
+// is these, and is copied as a whole.
+static_assert(std::is_trivially_copyable_v<consumequeue::block_mark> && sizeof(consumequeue::block_mark) == 40 &&
+              offsetof(consumequeue::block_mark, first) == 0 && offsetof(consumequeue::block_mark, position) == 8 &&
+              offsetof(consumequeue::block_mark, max_timestamp) == 16 && offsetof(consumequeue::block_mark, bytes_before) == 24 &&
+              offsetof(consumequeue::block_mark, place) == 32 && offsetof(consumequeue::block_place, block) == 4);
+static_assert(std::is_trivially_copyable_v<consumequeue::index_entry> && sizeof(consumequeue::index_entry) == 40 &&
+              offsetof(consumequeue::index_entry, position) == 8 && offsetof(consumequeue::index_entry, max_timestamp) == 16 &&
+              offsetof(consumequeue::index_entry, size) == 24 && offsetof(consumequeue::index_entry, count) == 28 &&
+              offsetof(consumequeue::index_entry, tag_hash) == 32 && offsetof(consumequeue::index_entry, flags) == 36);
+
 std::uint64_t piece_checksum(const std::byte* piece, std::size_t used) {
     return xxh3({piece + piece_head, used - piece_head}, xxh3({piece, piece_head - 8}));
 }
@@ -38,6 +51,11 @@ checkpoint_writer::checkpoint_writer(io::disk& disk, io::file& file, std::uint64
 
 void checkpoint_writer::put(const void* bytes, std::size_t size) {
     const auto* from = static_cast<const std::byte*>(bytes);
+    if (size <= piece_bytes_ - used_ && size > 0) {
+        std::memcpy(piece_.get() + used_, from, size);
+        used_ += size;
+        return;
+    }
     while (size > 0) {
         if (used_ == piece_bytes_) flush_piece();
         const std::size_t part = std::min(size, piece_bytes_ - used_);
@@ -86,23 +104,8 @@ void checkpoint_writer::queue(const consumequeue::queue_snapshot& queue) {
     put(queue.tail_first.value);
     put(static_cast<std::uint32_t>(queue.marks.size()));
     put(static_cast<std::uint32_t>(queue.tail.size()));
-    for (const auto& mark : queue.marks) {
-        put(mark.first.value);
-        put(mark.position.value);
-        put(mark.max_timestamp);
-        put(mark.bytes_before);
-        put(mark.place.file);
-        put(mark.place.block);
-    }
-    for (const auto& entry : queue.tail) {
-        put(entry.base.value);
-        put(entry.position.value);
-        put(entry.max_timestamp);
-        put(entry.size);
-        put(entry.count);
-        put(entry.tag_hash);
-        put(entry.flags);
-    }
+    put(queue.marks.data(), queue.marks.size() * sizeof(consumequeue::block_mark));
+    put(queue.tail.data(), queue.tail.size() * sizeof(consumequeue::index_entry));
 }
 
 void checkpoint_writer::producer(const producer_state& producer) {
