@@ -63,14 +63,13 @@ void store_be(std::byte* to, std::type_identity_t<T> value) {
 }
 
 struct aligned_delete {
-    std::size_t alignment = 4096;
-    void operator()(std::byte* bytes) const { ::operator delete[](bytes, std::align_val_t{alignment}); }
+    void operator()(std::byte* bytes) const { ::operator delete[](bytes, std::align_val_t{4096}); }
 };
-/// Memory for direct I/O, aligned to 4096 or more.
+/// Memory for direct I/O, aligned to 4096.
 using aligned_bytes = std::unique_ptr<std::byte[], aligned_delete>;
 
-[[nodiscard]] inline aligned_bytes make_aligned_bytes(std::size_t size, std::size_t alignment = 4096) {
-    return {static_cast<std::byte*>(::operator new[](size, std::align_val_t{alignment})), aligned_delete{alignment}};
+[[nodiscard]] inline aligned_bytes make_aligned_bytes(std::size_t size) {
+    return aligned_bytes(static_cast<std::byte*>(::operator new[](size, std::align_val_t{4096})));
 }
 
 }  // namespace imago

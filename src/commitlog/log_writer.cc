@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/large_bytes.h"
+#include "base/copy.h"
 
 namespace imago::commitlog {
 namespace {

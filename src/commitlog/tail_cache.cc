@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/large_bytes.h"
-
 namespace imago::commitlog {
 
 /// Slab memory waiting for its next use: fresh pages cost more than the copy into them.
@@ -39,7 +37,7 @@ std::shared_ptr<slab> tail_cache::begin(log_position base, std::size_t capacity_
             pool_->free.pop_back();
         }
     }
-    if (!fresh->bytes) fresh->bytes = make_large_bytes(fresh->capacity);
+    if (!fresh->bytes) fresh->bytes = make_aligned_bytes(fresh->capacity);
 
     std::shared_ptr<slab> shared(fresh.release(), [pool = pool_, standard = slab_bytes_](slab* dead) {
         if (dead->capacity == standard) {

@@ -8,7 +8,7 @@
 
 #include "base/batch_builder.h"
 #include "base/check.h"
-#include "base/large_bytes.h"
+#include "base/copy.h"
 #include "base/record_batch.h"
 
 namespace imago::store {

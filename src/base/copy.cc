@@ -1,29 +1,20 @@
-#include "base/large_bytes.h"
+#include "base/copy.h"
 
-#include <sys/mman.h>
+#include <cstdint>
+#include <cstring>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
 namespace imago {
-namespace {
-
-constexpr std::size_t huge_page = 2ULL << 20;
-/// Shorter copies are no slower through the caches, and readers of what is newest find them there.
-constexpr std::size_t past_caches_from = 8 * 1024;
-
-}  // namespace
-
-aligned_bytes make_large_bytes(std::size_t size) {
-    if (size < huge_page) return make_aligned_bytes(size);
-    const std::size_t whole = round_up(size, huge_page);
-    aligned_bytes bytes = make_aligned_bytes(whole, huge_page);
-    (void)::madvise(bytes.get(), whole, MADV_HUGEPAGE);  // a wish
-    return bytes;
-}
 
 #ifdef __SSE2__
+
+namespace {
+/// Shorter copies are no slower through the caches, and readers of what is newest find them there.
+constexpr std::size_t past_caches_from = 8 * 1024;
+}  // namespace
 
 // Stores past the caches, a line at a time: half the traffic of a copy, which reads each line of the destination before it
 // overwrites it. Measured on megabytes that are cold: 25 GB/s instead of 11.

@@ -1,4 +1,4 @@
-#include "base/large_bytes.h"
+#include "base/copy.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -29,13 +29,4 @@ TEST_CASE("copying past the caches copies every byte and not one more, at every 
         }
     }
     CHECK(same);
-}
-
-TEST_CASE("large memory begins at a huge page, small memory at a page, and all of it can be written") {
-    for (const std::size_t size : {std::size_t{4096}, std::size_t{2} << 20, (std::size_t{4} << 20) + 4096}) {
-        const aligned_bytes bytes = make_large_bytes(size);
-        const std::size_t alignment = size < (2u << 20) ? 4096 : 2u << 20;
-        CHECK(reinterpret_cast<std::uintptr_t>(bytes.get()) % alignment == 0);
-        std::memset(bytes.get(), 1, size);
-    }
 }
