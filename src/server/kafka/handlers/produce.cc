@@ -45,6 +45,7 @@ private:
     std::vector<store::append_batch> batches_;
     std::vector<partition_told*> told_;              // for each of batches_
     std::vector<std::vector<std::byte>> corrected_;  // batches that had to be changed
+    unix_ms now_ = 0;  // one for all batches of the request
     bool any_error_ = false;
 };
 
@@ -54,6 +55,7 @@ void produce::read(wire::reader& in) {
     for (const topic_asked& topic : asked_.topic_data) count += topic.partition_data.size();
     batches_.reserve(count);
     any_error_ = false;
+    now_ = with().options.clock();
 
     const bool by_id = version() >= 13;
     const bool acks_fine = asked_.acks >= -1 && asked_.acks <= 1;
@@ -92,7 +94,7 @@ void produce::take_partition(const found_topic& found, const partition_asked& as
     rules.zstd_allowed = version() >= 7;
     rules.keys_required = settings.compact;
     rules.log_append_time = settings.log_append_time;
-    rules.now = with().options.clock();
+    rules.now = now_;
     rules.before_max_ms = settings.timestamp_before_max_ms;
     rules.after_max_ms = settings.timestamp_after_max_ms;
     byte_view bytes = asked.records.view();
