@@ -217,6 +217,25 @@ void block_writer::take_sealed(std::vector<sealed_block*>& blocks) {
     });
 }
 
+void block_writer::wait_again(std::span<sealed_block* const> blocks) {
+    const std::lock_guard hold(mutex_);
+    sealed_.insert(sealed_.begin(), blocks.begin(), blocks.end());
+    sealed_waiting_.fetch_add(blocks.size(), std::memory_order_acq_rel);
+    waiting_.fetch_add(blocks.size(), std::memory_order_relaxed);
+}
+
+bool block_writer::open_for(operation& write, std::uint32_t number) {
+    auto file = files_.open_or_create(number);
+    if (!file) {
+        note_error(file.error());
+        put_back(write);
+        return false;
+    }
+    write.file = std::move(*file);
+    if (!write.bytes) write.bytes = make_aligned_bytes(write_blocks_max * block_size);
+    return true;
+}
+
 bool block_writer::start_write(io::ring& ring) {
     if (!enough_sealed()) return false;
     operation& write = take_operation();
@@ -234,22 +253,10 @@ bool block_writer::start_write(io::ring& ring) {
     write.run = space_.take(static_cast<std::uint32_t>(write.blocks.size()));
     if (write.run.count < write.blocks.size()) {
         // The rest goes into the next file.
-        const std::lock_guard hold(mutex_);
-        const auto rest = write.blocks.begin() + write.run.count;
-        sealed_.insert(sealed_.begin(), rest, write.blocks.end());
-        const auto count = static_cast<std::uint64_t>(write.blocks.end() - rest);
-        sealed_waiting_.fetch_add(count, std::memory_order_acq_rel);
-        waiting_.fetch_add(count, std::memory_order_relaxed);
-        write.blocks.erase(rest, write.blocks.end());
+        wait_again(std::span(write.blocks).subspan(write.run.count));
+        write.blocks.resize(write.run.count);
     }
-    auto file = files_.open_or_create(write.run.first.file);
-    if (!file) {
-        note_error(file.error());
-        put_back(write);
-        return false;
-    }
-    write.file = std::move(*file);
-    if (!write.bytes) write.bytes = make_aligned_bytes(write_blocks_max * block_size);
+    if (!open_for(write, write.run.first.file)) return false;
     std::byte* to = write.bytes.get();
     block_place place = write.run.first;
     for (sealed_block* block : write.blocks) {
@@ -288,14 +295,7 @@ bool block_writer::start_rewrite(io::ring& ring) {
         operation& write = take_operation();
         write.again = std::move(again);
         const block_ref& ref = write.again.ref;
-        auto file = files_.open_or_create(ref.place.file);
-        if (!file) {
-            note_error(file.error());
-            put_back(write);
-            return false;
-        }
-        write.file = std::move(*file);
-        if (!write.bytes) write.bytes = make_aligned_bytes(write_blocks_max * block_size);
+        if (!open_for(write, ref.place.file)) return false;
         const block_header header{.queue = ref.queue,
                                   .number = ref.number,
                                   .first = ref.first,
@@ -340,10 +340,7 @@ void block_writer::put_back(operation& write) {
     if (!write.blocks.empty()) {
         space_.give_back(write.run);
         take_freed();
-        const std::lock_guard hold(mutex_);
-        sealed_.insert(sealed_.begin(), write.blocks.begin(), write.blocks.end());
-        sealed_waiting_.fetch_add(write.blocks.size(), std::memory_order_acq_rel);
-        waiting_.fetch_add(write.blocks.size(), std::memory_order_relaxed);
+        wait_again(write.blocks);
     } else {
         {
             const std::lock_guard hold(mutex_);

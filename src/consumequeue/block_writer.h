@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace imago::consumequeue {
@@ -88,6 +89,10 @@ private:
     [[nodiscard]] bool start_rewrite(io::ring& ring);
     /// Takes up to a write's worth of sealed blocks that still count.
     void take_sealed(std::vector<sealed_block*>& blocks);
+    /// In front of what waits: they were taken, and not written.
+    void wait_again(std::span<sealed_block* const> blocks);
+    /// The file to write to, and memory to write from. False: the blocks wait again, the error is noted.
+    [[nodiscard]] bool open_for(operation& write, std::uint32_t number);
     void submit_write(io::ring& ring, operation& write, std::uint64_t offset, std::size_t size);
     void write_done(operation& write);
     void put_back(operation& write);

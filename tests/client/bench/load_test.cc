@@ -131,17 +131,23 @@ private:
     std::uint16_t port_ = 0;
     std::thread runner_;
 };
-}  // namespace
 
-TEST_CASE("requests that were due while the server stalled are charged with the stall", "[bench]") {
-    stalling_server server(300ms);
-    engine on;
+/// Requests of one batch of one message.
+produce_options one_message_to(const stalling_server& server) {
     produce_options how;
     how.host = "127.0.0.1";
     how.port = server.port();
     how.topic = "t";
     how.queues = how.batches = 1;
     how.records = 1;
+    return how;
+}
+}  // namespace
+
+TEST_CASE("requests that were due while the server stalled are charged with the stall", "[bench]") {
+    stalling_server server(300ms);
+    engine on;
+    produce_options how = one_message_to(server);
     how.message = 100;
     how.rate = 1000;
     {
@@ -161,12 +167,7 @@ TEST_CASE("requests that were due while the server stalled are charged with the 
 TEST_CASE("small requests that do not fit into the socket go out later, whole and all of them", "[bench]") {
     stalling_server server(300ms);
     engine on;
-    produce_options how;
-    how.host = "127.0.0.1";
-    how.port = server.port();
-    how.topic = "t";
-    how.queues = how.batches = 1;
-    how.records = 1;
+    produce_options how = one_message_to(server);
     how.message = 3000;
     how.window = 6000;  // 18 MB, more than both sockets hold
     {
