@@ -51,11 +51,6 @@ checkpoint_writer::checkpoint_writer(io::disk& disk, io::file& file, std::uint64
 
 void checkpoint_writer::put(const void* bytes, std::size_t size) {
     const auto* from = static_cast<const std::byte*>(bytes);
-    if (size <= piece_bytes_ - used_ && size > 0) {
-        std::memcpy(piece_.get() + used_, from, size);
-        used_ += size;
-        return;
-    }
     while (size > 0) {
         if (used_ == piece_bytes_) flush_piece();
         const std::size_t part = std::min(size, piece_bytes_ - used_);

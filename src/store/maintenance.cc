@@ -68,7 +68,7 @@ bool maintenance::step() {
 }
 
 void maintenance::run() {
-    // A crash between the removal of a queue and that of its file leaves the file.
+    // A crash leaves files, and blocks in others, that nothing names any more.
     (void)parts_.index->remove_unknown_files();
     while (!stopping_.load()) {
         if (!step()) ring_->wait(until_next());
