@@ -199,7 +199,9 @@ TEST_CASE("frames of all sizes arrive whole, whatever the pieces they come in", 
     std::string all;
     std::vector<std::string> sent;
     for (const std::size_t size :
-         {1u, 4095u, 4096u, 4097u, 131068u, 131072u, 131073u, 3u, 700'000u, 5'000'000u, 2u}) {
+         {1u, 4095u, 4096u, 4097u, 131068u, 131072u, 131073u, 3u, 700'000u, 5'000'000u, 2u,
+          // What follows a large one is expected to be as large: a little more, a little less, much less, much more.
+          300'000u, 300'000u, 300'001u, 299'990u, 299'997u, 140'000u, 9u, 300'000u, 5000u, 5000u, 300'000u, 2'000'000u}) {
         std::string body = "e";
         for (std::size_t i = 1; i < size; ++i) body += static_cast<char>('a' + i % 23);
         all += peer::framed(body);
@@ -247,6 +249,22 @@ TEST_CASE("an announced length costs nothing until bytes come", "[net]") {
     REQUIRE(soon([&] { return server.net->statistics().bytes_held > 0; }));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     CHECK(server.net->statistics().bytes_held <= 50 * 8192);
+}
+
+TEST_CASE("who sent a large frame gets no memory for another before it comes", "[net]") {
+    toy_server server;
+    peer client(server.port());
+    const std::string large = "e" + std::string(3'000'000, 'x');
+    for (int i = 0; i < 2; ++i) {
+        REQUIRE(client.send(peer::framed(large)));
+        CHECK((client.receive() == large));
+    }
+    REQUIRE(client.send(peer::framed(large).substr(0, 5)));
+    REQUIRE(soon([&] { return server.net->statistics().bytes_held > 0; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    CHECK(server.net->statistics().bytes_held <= 8192);
+    REQUIRE(client.send(peer::framed(large).substr(5)));
+    CHECK((client.receive() == large));
 }
 
 TEST_CASE("a request without answer holds nobody up", "[net]") {

@@ -92,11 +92,11 @@ private:
     epoll_event events_[events_max];
     int events_count_ = 0;
     int events_next_ = 0;  // those before were told
-    buffer_pool buffers_;
     std::vector<timer*> timers_;  // a heap, the earliest first
     task* ends_ = nullptr;
     task** ends_last_ = &ends_;
     std::vector<std::unique_ptr<watched_task>> watched_;
+    buffer_pool buffers_{*this};  // has a timer here
 };
 
 }  // namespace imago::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "server/net/session.h"
 
 #include <cstddef>
 #include <memory>
@@ -26,20 +27,35 @@ private:
     std::size_t holders_ = 0;
 };
 
-/// Makes buffers and keeps a few free ones. Must outlive them; one thread.
+/// Makes buffers and keeps the free ones for as long as they are taken again: fresh memory costs a page fault for every
+/// 4 KiB of a request. What lay unused for a whole `trim_period` goes back to the system, but for a few. Must outlive its
+/// buffers; one thread, the loop's.
 class buffer_pool {
 public:
+    explicit buffer_pool(event_loop& loop);
     ~buffer_pool();
-    /// A buffer of at least `size` bytes, held once.
+    buffer_pool(const buffer_pool&) = delete;
+    buffer_pool& operator=(const buffer_pool&) = delete;
+
+    /// A buffer of at least `size` bytes, held once. It may be larger, but not three times as large.
     [[nodiscard]] receive_buffer* take(std::size_t size);
     /// Takes back one hold.
     void release(receive_buffer* buffer);
+    /// Bytes of those that nobody holds.
+    [[nodiscard]] std::size_t free_bytes() const { return free_bytes_; }
+
+    static constexpr std::chrono::seconds trim_period{1};
+    static constexpr std::size_t kept_when_idle = 4ULL << 20;
+    static constexpr std::size_t kept_bytes_max = 64ULL << 20;  ///< what comes free beyond goes back at once
 
 private:
-    static constexpr std::size_t class_bytes_max = 2ULL << 20;  ///< larger ones go back to the system
-    static constexpr std::size_t kept_bytes_max = 4ULL << 20;
+    void trim();
+
+    event_loop& loop_;
+    timer trim_;
     std::vector<receive_buffer*> free_;
     std::size_t free_bytes_ = 0;
+    std::size_t unused_bytes_ = 0;  // the least that was free since the last trim
 };
 
 }  // namespace imago::net

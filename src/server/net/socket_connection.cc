@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ constexpr std::size_t read_size = 128 * 1024;
 constexpr std::size_t copied_frame_max = 4 * 1024;
 /// The memory for an unfinished frame is at most this multiple of what came of it.
 constexpr std::size_t growth = 16;
+/// The same for who sent a frame of that size before.
+constexpr std::size_t trusted_growth = 128;
 constexpr std::size_t partial_bytes_min = 4 * 1024;
 constexpr std::size_t parts_max = 512;
 /// How long a connection that we ended waits for the peer to read our last answers and end its side.
@@ -120,11 +123,12 @@ void socket_connection::readable() {
 /// Reads once and takes the frames. False when there was nothing or the connection ended; `room` is what was
 /// left of the buffer: 0 means that there may be more.
 bool socket_connection::receive(std::size_t& room) {
-    if (in_ == nullptr) {
-        in_ = host_.the_loop().buffers().take(read_size);
-        begin_ = end_ = 0;
+    if (in_ == nullptr) take_input();
+    std::size_t space = in_->capacity() - end_;
+    // A large frame is read to its end and no further: what follows would have to be moved to memory of its own.
+    if (const std::size_t large = begin_ == end_ ? previous_ : unfinished_; large > read_size) {
+        space = std::min(space, large - std::min(large - 1, end_ - begin_));
     }
-    const std::size_t space = in_->capacity() - end_;
     const ssize_t got = ::recv(socket_.descriptor, in_->data() + end_, space, MSG_DONTWAIT);
     if (got <= 0) {
         if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -142,6 +146,25 @@ bool socket_connection::receive(std::size_t& room) {
     return !closed_;
 }
 
+/// Memory for what comes next. Who sends large frames mostly goes on so: the next one then finds room for all of itself.
+void socket_connection::take_input() {
+    std::size_t wanted = read_size;
+    int waiting = 0;
+    if (previous_ > read_size && !host_.bytes().over() && ::ioctl(socket_.descriptor, FIONREAD, &waiting) == 0) {
+        wanted = std::clamp(static_cast<std::size_t>(waiting) * trusted_growth, read_size, previous_);
+    }
+    in_ = host_.the_loop().buffers().take(wanted);
+    begin_ = end_ = 0;
+    if (wanted > read_size) charge_input();
+}
+
+void socket_connection::charge_input() {
+    const std::size_t before = std::exchange(in_charged_, in_->capacity());
+    charged_ += in_charged_;
+    host_.bytes().take(in_charged_);
+    if (before > 0) give_back(before);
+}
+
 void socket_connection::linger() {
     std::byte waste[4096];
     ssize_t got;
@@ -154,13 +177,13 @@ void socket_connection::linger() {
 void socket_connection::take_frames() {
     if (taking_ || in_ == nullptr) return;
     taking_ = true;
-    std::size_t needed = 0;  // of a frame that is not whole yet
+    unfinished_ = 0;
     while (!closed_ && !close_when_sent_ && !draining_ && !over_limits()) {
         const std::size_t have = end_ - begin_;
         if (have == 0) break;
         const frame_place place = session_->find_frame({in_->data() + begin_, have});
         if (place.unknown > 0) {
-            needed = place.unknown;
+            unfinished_ = place.unknown;
             break;
         }
         if (place.size <= 0 || static_cast<std::size_t>(place.size) > host_.options().frame_bytes_max) {
@@ -171,11 +194,11 @@ void socket_connection::take_frames() {
             close();
             break;
         }
-        needed = place.skip + static_cast<std::size_t>(place.size);
-        if (have < needed) break;
+        unfinished_ = place.skip + static_cast<std::size_t>(place.size);
+        if (have < unfinished_) break;
         const byte_view frame(in_->data() + begin_ + place.skip, static_cast<std::size_t>(place.size));
-        begin_ += needed;
-        needed = 0;
+        begin_ += unfinished_;
+        previous_ = std::exchange(unfinished_, 0);
         begin(frame);
     }
     taking_ = false;
@@ -183,8 +206,8 @@ void socket_connection::take_frames() {
     if (begin_ == end_) {
         // Nothing is left over: an idle connection holds no memory.
         drop_input();
-    } else if (needed > 0) {
-        make_room(needed);
+    } else if (unfinished_ > 0) {
+        make_room(unfinished_);
     }
 }
 
@@ -194,7 +217,9 @@ void socket_connection::make_room(std::size_t frame_size) {
     const std::size_t have = end_ - begin_;
     const std::size_t wanted = std::min(frame_size, std::max(partial_bytes_min, have * growth));
     const bool own = in_charged_ > 0;  // not just the buffer of a first read
-    if (!own || end_ == in_->capacity()) {
+    // What begins behind other frames and cannot end there moves now, while there is little to move.
+    const bool never_fits = begin_ > 0 && frame_size > in_->capacity() - begin_;
+    if (!own || never_fits || end_ == in_->capacity()) {
         if (wanted > read_size && !borrowed_ && host_.bytes().over()) {
             host_.wants_bytes(*this);
             if (host_.bytes().over()) {
@@ -209,10 +234,7 @@ void socket_connection::make_room(std::size_t frame_size) {
             pool.release(std::exchange(in_, larger));
             begin_ = 0;
             end_ = have;
-            const std::size_t before = std::exchange(in_charged_, larger->capacity());
-            charged_ += in_charged_;
-            host_.bytes().take(in_charged_);
-            if (before > 0) give_back(before);
+            charge_input();
         }
     }
     const auto deadline = loop::clock::now() + host_.options().frame_timeout;

@@ -68,6 +68,8 @@ private:
     void ready(bool readable, bool writable);
     void readable();
     bool receive(std::size_t& room);
+    void take_input();
+    void charge_input();
     void linger();
     void take_frames();
     void begin(byte_view frame);
@@ -100,6 +102,8 @@ private:
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::size_t in_charged_ = 0;
+    std::size_t unfinished_ = 0;  // bytes of the frame at begin_, if that much is known of it
+    std::size_t previous_ = 0;    // of the frame before
 
     exchange* first_ = nullptr;  // in order of arrival
     exchange* last_ = nullptr;
