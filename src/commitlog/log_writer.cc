@@ -69,20 +69,22 @@ bool log_writer::begin_group(std::uint64_t size) {
 
 byte_span log_writer::begin(std::uint32_t payload_size) {
     if (last_open_) close_frame(group_end_.value);
+    last_ = {};
+    last_.payload_size = payload_size;
     std::byte* at = slab_->at(group_end_);
     // The gap between payload and trailer goes to the disk, too: no stale bytes.
     std::memset(at + trailer_offset(payload_size) - frame_alignment, 0, frame_alignment);
     return {at + frame_header_size, payload_size};
 }
 
-log_position log_writer::finish(frame_header header) {
-    header.position = group_end_;
-    header.salt = segments_.active()->salt_at(group_end_);
-    header.durable_frontier = durable_;
-    last_ = header;
+log_position log_writer::finish() {
+    const log_position position = group_end_;
+    last_.position = position;
+    last_.salt = segments_.active()->salt_at(position);
+    last_.durable_frontier = durable_;
     last_open_ = true;
-    group_end_ = group_end_ + frame_size(header.payload_size);
-    return header.position;
+    group_end_ = position + frame_size(last_.payload_size);
+    return position;
 }
 
 /// Writes the header and trailer of the last frame, now that it is known where the next frame starts.
@@ -98,9 +100,8 @@ void log_writer::close_frame(std::uint64_t padded_end) {
 void log_writer::end_segment() {
     if (!building()) (void)begin_group(frame_size(0));
     (void)begin(0);
-    frame_header footer;
-    footer.type = frame_type::footer;
-    (void)finish(footer);
+    last_.type = frame_type::footer;
+    (void)finish();
     roll_after_ = true;
     group_closed_ = true;
 }

@@ -38,10 +38,13 @@ public:
 
     /// Can a frame with this payload be laid out now? `privileged` frames may use the reserve.
     [[nodiscard]] room place(std::uint64_t payload_size, bool privileged);
-    /// The payload's bytes in the slab, to be filled before finish(). Only after place() said fits.
+    /// Begins a frame: only after place() said fits. The payload's bytes in the slab and the frame's header() are to be filled
+    /// before finish().
     [[nodiscard]] byte_span begin(std::uint32_t payload_size);
+    /// Of the frame that was begun. Its payload's size is there already.
+    [[nodiscard]] frame_header& header() { return last_; }
     /// Completes the frame; fills in salt, position, frontier and advance. Returns its position.
-    log_position finish(frame_header header);
+    log_position finish();
 
     /// Starts writing what has been laid out, unless a write is under way. True if one was started: flush the ring.
     bool submit();

@@ -48,11 +48,11 @@ void queue_index::create(queue_id id, queue_offset start) {
     queue.exists = true;
 }
 
-bool queue_index::publish(queue_id id, const index_entry& entry) {
+std::optional<queue_offset> queue_index::publish(queue_id id, const index_entry& entry) {
     state& s = *state_;
     if (s.tails_bytes > s.options.tail_memory_max / 4 * 3) s.relieve();
     queue_state* queue = s.table.find(id);
-    if (queue == nullptr || entry.count == 0 || entry.end() <= queue->end) return false;
+    if (queue == nullptr || entry.count == 0 || entry.end() <= queue->end) return std::nullopt;
     IMAGO_ASSERT(entry.base >= queue->end);
 
     // All memory is had before the lock is taken, and given back after.
@@ -63,6 +63,7 @@ bool queue_index::publish(queue_id id, const index_entry& entry) {
         larger = s.memory.take_tail(static_cast<std::uint8_t>(class_before + 1));
     sealed_block* sealed = queue->tail_count + 1U == entries_per_block ? s.memory.take_block() : nullptr;
     waiter* taken;
+    const queue_offset start = queue->start;  // only this thread moves it
     {
         const std::lock_guard hold(s.table.stripe_of(id).mutex);
         if (larger != nullptr) {
@@ -87,7 +88,7 @@ bool queue_index::publish(queue_id id, const index_entry& entry) {
     if (queue->tail_class != class_before) s.tail_changed(*queue, class_before);
     if (sealed != nullptr) s.writer.add(sealed);
     state::wake(taken);
-    return true;
+    return start;
 }
 
 void queue_index::trim(queue_id id, queue_offset start) {

@@ -137,9 +137,9 @@ public:
     void trim(queue_id id, queue_offset start);
     /// Adds an entry that is durable now; entry.base must equal the queue's end, or lie above it if offsets
     /// between were lost to damage (reads in the hole answer with damage). Wakes the waiters of the queue.
-    /// During recovery an entry whose end is not above the queue's end is already known and skipped: returns
-    /// false. (Also for a queue that does not exist, and for an entry without records.)
-    bool publish(queue_id id, const index_entry& entry);
+    /// Returns where the queue starts. During recovery an entry whose end is not above the queue's end is already
+    /// known and skipped: returns nothing. (Also for a queue that does not exist, and for an entry without records.)
+    std::optional<queue_offset> publish(queue_id id, const index_entry& entry);
     /// Start-up only.
     void restore(queue_snapshot&& snapshot);
 

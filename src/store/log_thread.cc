@@ -326,36 +326,44 @@ bool log_thread::lay_out(append_request& request, append_batch& batch) {
     batch.base = slot.next;
     batch.append_time = batch.log_append_time ? now_ : -1;
     if (view.producer_id() >= 0) parts_.producers.record(batch.queue, view, slot.next, batch.append_time, now_);
-    append_frame(batch.queue, batch.bytes, batch.hash, batch.log_append_time, {&request, &batch, nullptr, batch.queue, {}, false});
+    pending& frame = append_frame(batch.queue, batch.bytes, batch.hash, batch.log_append_time);
+    frame.request = &request;
+    frame.batch = &batch;
     return true;
 }
 
-void log_thread::append_frame(queue_id queue, byte_view bytes, std::uint64_t hash, bool log_append_time, pending&& waiting) {
+/// The header and what waits for the frame are filled in where they stay: read in one piece while the parts that were just
+/// written are on their way to the cache, a copy costs more than making it.
+log_thread::pending& log_thread::append_frame(queue_id queue, byte_view bytes, std::uint64_t hash, bool log_append_time) {
     queue_slot& slot = slot_of(queue);
     const auto size = static_cast<std::uint32_t>(bytes.size());
     const byte_span payload = writer_.begin(size);
     copy_past_caches(payload.data(), bytes.data(), size);
-    commitlog::frame_header header;
+    commitlog::frame_header& header = writer_.header();
     set_batch_prefix(payload, slot.next, static_cast<std::int32_t>(size), header.epoch);
     if (log_append_time) {
         set_log_append_time(payload, now_);
         hash = commitlog::payload_checksum(payload);
     }
     const batch_view view(payload);
-    header.payload_size = size;
     header.queue = queue;
     header.base = slot.next;
     header.count = static_cast<std::uint32_t>(view.count());
     header.max_timestamp = view.max_timestamp();
     header.append_time = now_;
     header.payload_checksum = hash;
-    const log_position position = writer_.finish(header);
-    waiting.entry = {slot.next, position, header.max_timestamp, size, header.count, 0, 0};
+    pending& frame = building_.emplace_back();
+    frame.queue = queue;
+    frame.entry.base = slot.next;
+    frame.entry.position = writer_.finish();
+    frame.entry.max_timestamp = header.max_timestamp;
+    frame.entry.size = size;
+    frame.entry.count = header.count;
     slot.next = slot.next + header.count;
-    building_.push_back(waiting);
     add(frames_, 1);
     if (queue != change_queue) add(records_, header.count);
     add(batch_bytes_, size);
+    return frame;
 }
 
 bool log_thread::lay_out(change_request& request) {
@@ -383,12 +391,8 @@ bool log_thread::lay_out(change_request& request) {
     }
     changes_.pop();
     changes_under_way_ += 1;
-    append_frame(change_queue, scratch_, commitlog::payload_checksum(scratch_), false,
-                 {nullptr, nullptr, &request, change_queue, {}, false});
-    if (twice) {
-        append_frame(change_queue, scratch_, commitlog::payload_checksum(scratch_), false,
-                     {nullptr, nullptr, nullptr, change_queue, {}, false});
-    }
+    append_frame(change_queue, scratch_, commitlog::payload_checksum(scratch_), false).change = &request;
+    if (twice) (void)append_frame(change_queue, scratch_, commitlog::payload_checksum(scratch_), false);
     return true;
 }
 
@@ -490,12 +494,19 @@ void log_thread::finish_write(std::error_code error) {
 
     for (pending& frame : written_) {
         // The queue may have been removed while its last batch was on its way.
-        if (!frame.no_frame && slot_of(frame.queue).exists) (void)parts_.index->publish(frame.queue, frame.entry);
+        if (!frame.no_frame && slot_of(frame.queue).exists) {
+            const auto start = parts_.index->publish(frame.queue, frame.entry);
+            if (frame.batch != nullptr && start) frame.batch->log_start = *start;
+        }
         if (frame.change != nullptr) apply(*frame.change);
     }
     published_.store(durable.value, std::memory_order_release);
     for (pending& frame : written_) {
-        if (frame.batch != nullptr) complete(*frame.request, *frame.batch, {});
+        if (frame.no_frame) {
+            complete(*frame.request, *frame.batch, {});
+        } else if (frame.batch != nullptr) {
+            answer(*frame.request, *frame.batch, {});
+        }
         if (frame.change != nullptr) {
             changes_under_way_ -= 1;
             frame.change->error = {};
@@ -533,8 +544,12 @@ void log_thread::apply(const table_change& change) {
 }
 
 void log_thread::complete(append_request& request, append_batch& batch, std::error_code error) {
-    batch.error = error;
     if (const auto bounds = parts_.index->bounds(batch.queue)) batch.log_start = bounds->start;
+    answer(request, batch, error);
+}
+
+void log_thread::answer(append_request& request, append_batch& batch, std::error_code error) {
+    batch.error = error;
     if (--request.pending == 0) request.done(request);
 }
 

@@ -107,13 +107,14 @@ private:
     [[nodiscard]] bool lay_out(append_request& request, append_batch& batch);
     [[nodiscard]] bool lay_out(change_request& request);
     [[nodiscard]] bool lay_out_rewrite();
-    void append_frame(queue_id queue, byte_view bytes, std::uint64_t hash, bool log_append_time, pending&& waiting);
+    pending& append_frame(queue_id queue, byte_view bytes, std::uint64_t hash, bool log_append_time);
     void start_write(bool directly = false);
     void on_written(std::error_code error);
     void finish_write(std::error_code error);
     void apply(change_request& request);
     void apply(const table_change& change);
     void complete(append_request& request, append_batch& batch, std::error_code error);
+    static void answer(append_request& request, append_batch& batch, std::error_code error);
     void fail_everything(std::error_code error);
     void refuse_all(std::error_code error);
     [[nodiscard]] bool stamp_due();
