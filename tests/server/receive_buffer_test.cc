@@ -1,7 +1,7 @@
 #include "server/net/receive_buffer.h"
 #include "support/catch.h"
 
-#include <utility>
+#include <algorithm>
 #include <vector>
 
 using namespace imago;

@@ -55,10 +55,12 @@ void buffer_pool::release(receive_buffer* buffer) {
     }
     free_bytes_ += buffer->capacity_;
     free_.push_back(buffer);
-    if (free_bytes_ > kept_when_idle && !trim_.pending()) {
-        unused_bytes_ = free_bytes_;
-        loop_.start(trim_, std::chrono::steady_clock::now() + trim_period);
-    }
+    if (!trim_.pending()) begin_period();
+}
+
+void buffer_pool::begin_period() {
+    unused_bytes_ = free_bytes_;
+    if (free_bytes_ > kept_when_idle) loop_.start(trim_, std::chrono::steady_clock::now() + trim_period);
 }
 
 /// Gives back what was not needed since the last time, those first that lie longest.
@@ -70,8 +72,7 @@ void buffer_pool::trim() {
         delete *kept;
     }
     free_.erase(free_.begin(), kept);
-    unused_bytes_ = free_bytes_;
-    if (free_bytes_ > kept_when_idle) loop_.start(trim_, std::chrono::steady_clock::now() + trim_period);
+    begin_period();
 }
 
 }  // namespace imago::net

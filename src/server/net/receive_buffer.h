@@ -49,13 +49,14 @@ public:
     static constexpr std::size_t kept_bytes_max = 64ULL << 20;  ///< what comes free beyond goes back at once
 
 private:
+    void begin_period();
     void trim();
 
     event_loop& loop_;
     timer trim_;
     std::vector<receive_buffer*> free_;
     std::size_t free_bytes_ = 0;
-    std::size_t unused_bytes_ = 0;  // the least that was free since the last trim
+    std::size_t unused_bytes_ = 0;  // the least that was free in this period
 };
 
 }  // namespace imago::net

@@ -127,7 +127,7 @@ bool socket_connection::receive(std::size_t& room) {
     std::size_t space = in_->capacity() - end_;
     // A large frame is read to its end and no further: what follows would have to be moved to memory of its own.
     if (const std::size_t large = begin_ == end_ ? previous_ : unfinished_; large > read_size) {
-        space = std::min(space, large - std::min(large - 1, end_ - begin_));
+        space = std::min(space, large - (end_ - begin_));
     }
     const ssize_t got = ::recv(socket_.descriptor, in_->data() + end_, space, MSG_DONTWAIT);
     if (got <= 0) {
