@@ -54,6 +54,7 @@ public:
     /// The write is over: until then writing() stays true.
     void settle(std::error_code error);
     [[nodiscard]] bool building() const { return group_end_ != group_start_; }
+    [[nodiscard]] std::uint64_t building_bytes() const { return group_end_ - group_start_; }
     [[nodiscard]] bool writing() const { return writing_; }
     /// Everything below is durable.
     [[nodiscard]] log_position durable() const { return durable_; }

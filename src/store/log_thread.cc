@@ -442,6 +442,7 @@ void log_thread::start_write(bool directly) {
     std::swap(building_, writing_);
     building_.clear();
     writer_busy_.store(true, std::memory_order_seq_cst);
+    parts_.writes.begin(writer_.building_bytes());
     write_started_ = std::chrono::steady_clock::now();
     if (directly) {
         finish_write(writer_.write_now(parts_.disk));
@@ -467,6 +468,7 @@ void log_thread::on_written(std::error_code error) {
 void log_thread::finish_write(std::error_code error) {
     writer_.settle(error);
     writer_busy_.store(false, std::memory_order_seq_cst);
+    parts_.writes.end();
     ring_progress_ = true;
     if (failed()) return;
     if (error) {

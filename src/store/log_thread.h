@@ -10,6 +10,7 @@
 #include "commitlog/frontier.h"
 #include "commitlog/log_writer.h"
 #include "store/change_codec.h"
+#include "store/disk_turns.h"
 #include "store/inbox.h"
 #include "store/latency_histogram.h"
 #include "store/log_usage.h"
@@ -31,6 +32,7 @@ struct store_parts {
     log_usage usage;
     recovery_report recovered;
     std::atomic<std::uint32_t> next_queue_id{first_queue_id};
+    small_writes writes;
 
     [[nodiscard]] table* table_of(table_id id) const;
     void say(std::string_view line) const {

@@ -16,9 +16,7 @@ using consumequeue::lookup;
 
 /// Frames closer together than this are read in one go; one read is at most this large (a larger frame: as large as it is).
 constexpr std::uint64_t coalesce_gap = 32 * 1024;
-constexpr std::uint64_t piece_bytes_max = 256 * 1024;
-/// Bytes that a reader has under way: enough to keep a disk busy, little enough for a write of the log not to wait long behind it.
-constexpr std::uint64_t under_way_max = 512 * 1024;
+constexpr std::uint64_t piece_bytes_max = 128 * 1024;
 /// What one request reads from the disk before it answers with what it has.
 constexpr std::uint64_t fetch_bytes_max = 8 << 20;
 
@@ -327,7 +325,7 @@ void store_reader::submit(fetch& fetch, piece& piece) {
         whole.error = done.error;
         whole.transferred = done.transferred;
         store_reader& self = *whole.owner->self;
-        self.under_way_ -= whole.size;
+        self.allowance_.ended(whole.size);
         self.start_some();
         self.came(whole);
         self.ring_->flush();
@@ -342,9 +340,9 @@ void store_reader::start_some() {
     while (!waiting_.empty() || !waiting_ahead_.empty()) {
         std::deque<piece*>& from = waiting_.empty() ? waiting_ahead_ : waiting_;
         piece& next = *from.front();
-        if (under_way_ > 0 && under_way_ + next.size > under_way_max) return;
+        if (!allowance_.may_start(next.size, parts_.writes)) return;
         from.pop_front();
-        under_way_ += next.size;
+        allowance_.started(next.size);
         counters_.disk_reads.fetch_add(1, std::memory_order_relaxed);
         ring_->submit(next.request);
     }

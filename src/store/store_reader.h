@@ -67,7 +67,7 @@ private:
     std::size_t active_ = 0;
     std::deque<piece*> waiting_;        ///< reads to start, in order
     std::deque<piece*> waiting_ahead_;  ///< the same, for what is read ahead
-    std::uint64_t under_way_ = 0;       ///< bytes of those that were started
+    read_allowance allowance_;
     std::list<stream> streams_;                   ///< who asked last comes first
     std::vector<std::unique_ptr<fetch>> aheads_;  ///< of streams, and dropped ones that are under way still
     std::uint64_t ahead_bytes_ = 0;
