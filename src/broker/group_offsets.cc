@@ -9,7 +9,7 @@
 namespace imago::broker {
 namespace {
 
-constexpr std::uint8_t record_version = 1;
+constexpr std::uint8_t offset_record_version = 1;
 constexpr char offset_mark = 'o';
 constexpr char expiry_mark = 'e';
 constexpr char topic_mark = 'x';
@@ -238,7 +238,7 @@ void group_offsets::apply(byte_view key, byte_view value, bool removed) {
     committed_offset offset;
     if (readable && !removed) {
         record_reader in(value);
-        readable = in.get<std::uint8_t>() == record_version;
+        readable = in.get<std::uint8_t>() == offset_record_version;
         offset.offset.value = in.get<std::int64_t>();
         offset.leader_epoch = in.get<std::int32_t>();
         offset.committed = in.get<std::int64_t>();
@@ -285,7 +285,7 @@ void group_offsets::dump(const std::function<void(byte_view key, byte_view value
 
 store::table_change group_offsets::record(std::string_view group, const position& where,
                                           const committed_offset& offset) {
-    record_writer out(record_version);
+    record_writer out(offset_record_version);
     out.put<std::int64_t>(offset.offset.value);
     out.put<std::int32_t>(offset.leader_epoch);
     out.put<std::int64_t>(offset.committed);

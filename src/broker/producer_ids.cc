@@ -8,7 +8,7 @@
 namespace imago::broker {
 namespace {
 
-constexpr std::uint8_t record_version = 1;
+constexpr std::uint8_t producer_record_version = 1;
 constexpr std::string_view record_key = "next";
 
 }  // namespace
@@ -25,7 +25,7 @@ std::size_t producer_id_table::unreadable() const {
 
 void producer_id_table::apply(byte_view key, byte_view value, bool removed) {
     record_reader in(value);
-    const bool version = in.get<std::uint8_t>() == record_version;
+    const bool version = in.get<std::uint8_t>() == producer_record_version;
     const auto limit = in.get<std::int64_t>();
     std::lock_guard lock(mutex_);
     if (as_text(key) == record_key && !removed && version && in.done() && limit >= 0) {
@@ -55,7 +55,7 @@ void producer_id_table::dump(const std::function<void(byte_view key, byte_view v
 }
 
 store::table_change producer_id_table::record(std::int64_t reserved_below) {
-    record_writer out(record_version);
+    record_writer out(producer_record_version);
     out.put<std::int64_t>(reserved_below);
     return {store::table_id::producer_ids, std::string(record_key), out.take(), false};
 }

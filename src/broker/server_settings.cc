@@ -11,7 +11,7 @@ namespace {
 
 using enum config_type;
 constexpr std::string_view forever = "9223372036854775807";
-constexpr std::uint8_t record_version = 1;
+constexpr std::uint8_t setting_record_version = 1;
 constexpr char identity_mark = 'i';
 constexpr char config_mark = 'c';
 
@@ -356,7 +356,7 @@ void server_settings::apply(byte_view key, byte_view value, bool removed) {
     record_reader in(value);
     const bool known =
         (mark == identity_mark && name.empty()) || (mark == config_mark && find_server_config(name));
-    const bool version = removed || in.get<std::uint8_t>() == record_version;
+    const bool version = removed || in.get<std::uint8_t>() == setting_record_version;
     const std::string text(removed ? std::string_view{} : in.get_text());
     bool readable = known && (removed || (version && in.done()));
     if (readable && !removed && mark == config_mark)
@@ -393,13 +393,13 @@ void server_settings::dump(const std::function<void(byte_view key, byte_view val
 }
 
 store::table_change server_settings::identity_record(std::string_view cluster_id) {
-    record_writer out(record_version);
+    record_writer out(setting_record_version);
     out.put_text(cluster_id);
     return {store::table_id::server, std::string(1, identity_mark), out.take(), false};
 }
 
 store::table_change server_settings::config_record(std::string_view name, std::string_view value) {
-    record_writer out(record_version);
+    record_writer out(setting_record_version);
     out.put_text(value);
     return {store::table_id::server, config_mark + std::string(name), out.take(), false};
 }

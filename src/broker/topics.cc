@@ -10,7 +10,7 @@
 namespace imago::broker {
 namespace {
 
-constexpr std::uint8_t record_version = 1;
+constexpr std::uint8_t topic_record_version = 1;
 constexpr char topic_mark = 't';
 constexpr char debris_mark = 'd';
 /// More partitions than any request can make: guards the sum of run lengths of a foreign record.
@@ -44,7 +44,7 @@ bool get_runs(record_reader& in, std::vector<queue_run>& runs) {
 
 std::shared_ptr<topic> read_topic(const uuid& id, byte_view value) {
     record_reader in(value);
-    if (in.get<std::uint8_t>() != record_version) return nullptr;
+    if (in.get<std::uint8_t>() != topic_record_version) return nullptr;
     auto read = std::make_shared<topic>();
     read->id = id;
     read->name = in.get_text();
@@ -207,7 +207,7 @@ void topics::apply(byte_view key, byte_view value, bool removed) {
             readable = read != nullptr;
         } else {
             record_reader in(value);
-            readable = in.get<std::uint8_t>() == record_version && get_runs(in, runs) && in.done();
+            readable = in.get<std::uint8_t>() == topic_record_version && get_runs(in, runs) && in.done();
         }
     }
 
@@ -266,7 +266,7 @@ std::size_t topics::unreadable() const {
 }
 
 store::table_change topics::topic_record(const topic& topic) {
-    record_writer out(record_version);
+    record_writer out(topic_record_version);
     out.put_text(topic.name);
     out.put<std::int64_t>(topic.created);
     put_runs(out, to_runs(topic.partitions));
@@ -283,7 +283,7 @@ store::table_change topics::topic_removal(const uuid& id) {
 }
 
 store::table_change topics::debris_record(const debris& debris) {
-    record_writer out(record_version);
+    record_writer out(topic_record_version);
     put_runs(out, debris.runs);
     return {store::table_id::topics, key_of(debris_mark, debris.id), out.take(), false};
 }

@@ -8,11 +8,6 @@
 #include "client/position_file.h"
 
 namespace imago::client {
-namespace {
-
-steady_time now() { return std::chrono::steady_clock::now(); }
-
-}  // namespace
 
 struct broadcast_consumer::impl : background<broadcast_consumer::impl> {
     impl(asio::any_io_executor where, client_options options, broadcast_options how)

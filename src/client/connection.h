@@ -24,6 +24,7 @@
 namespace imago::client {
 
 using steady_time = std::chrono::steady_clock::time_point;
+[[nodiscard]] inline steady_time now() { return std::chrono::steady_clock::now(); }
 
 struct endpoint {
     std::string host;

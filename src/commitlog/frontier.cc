@@ -11,7 +11,7 @@ namespace {
 // slot := magic u32 | version u32 | sequence u64 | frontier u64 | clean u64 | checksum u64; slots at 0 and 4096
 constexpr std::uint32_t frontier_magic = 0x54524D49;  // "IMRT"
 constexpr std::size_t slot_bytes = 4096;
-constexpr std::size_t described = 32;
+constexpr std::size_t slot_described = 32;
 
 }  // namespace
 
@@ -24,9 +24,9 @@ result<std::unique_ptr<frontier_file>> frontier_file::open(io::disk& disk, const
     for (std::uint64_t i = 0; i < 2; ++i) {
         const byte_span slot{opened->slot_.get(), io::sector_size};
         const auto got = disk.read_at(*opened->file_, i * slot_bytes, slot);
-        if (!got || *got < described + 8) continue;
+        if (!got || *got < slot_described + 8) continue;
         if (load_le<std::uint32_t>(slot.data()) != frontier_magic) continue;
-        if (load_le<std::uint64_t>(slot.data() + described) != xxh3(slot.first(described))) continue;
+        if (load_le<std::uint64_t>(slot.data() + slot_described) != xxh3(slot.first(slot_described))) continue;
         const auto sequence = load_le<std::uint64_t>(slot.data() + 8);
         if (sequence < opened->sequence_) continue;
         opened->sequence_ = sequence;
@@ -47,7 +47,7 @@ void frontier_file::fill_slot(log_position frontier, bool clean) {
     store_le<std::uint64_t>(at + 8, sequence_);
     store_le<std::uint64_t>(at + 16, frontier.value);
     store_le<std::uint64_t>(at + 24, clean ? 1 : 0);
-    store_le<std::uint64_t>(at + described, xxh3({at, described}));
+    store_le<std::uint64_t>(at + slot_described, xxh3({at, slot_described}));
 }
 
 void frontier_file::stamp(io::ring& ring, log_position frontier) {

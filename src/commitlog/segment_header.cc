@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint32_t segment_magic = 0x47534D49;  // "IMSG"
 constexpr std::uint32_t segment_version = 1;
-constexpr std::size_t described = 32;
+constexpr std::size_t header_described = 32;
 
 }  // namespace
 
@@ -20,13 +20,13 @@ void encode_segment_header(byte_span to, const segment_entry& entry) {
     store_le<std::uint64_t>(to.data() + 8, entry.base.value);
     store_le<std::uint64_t>(to.data() + 16, entry.bytes);
     store_le<std::uint64_t>(to.data() + 24, entry.spans.front().salt);
-    store_le<std::uint64_t>(to.data() + described, xxh3(to.first(described)));
+    store_le<std::uint64_t>(to.data() + header_described, xxh3(to.first(header_described)));
 }
 
 result<segment_entry> read_segment_header(byte_view from) {
-    if (from.size() < described + 8 || load_le<std::uint32_t>(from.data()) != segment_magic ||
+    if (from.size() < header_described + 8 || load_le<std::uint32_t>(from.data()) != segment_magic ||
         load_le<std::uint32_t>(from.data() + 4) != segment_version ||
-        load_le<std::uint64_t>(from.data() + described) != xxh3(from.first(described))) {
+        load_le<std::uint64_t>(from.data() + header_described) != xxh3(from.first(header_described))) {
         return fail(commitlog_errc::bad_segment);
     }
     segment_entry entry;

@@ -13,7 +13,7 @@
 namespace imago::client::cli {
 namespace {
 
-constexpr const char* examples = R"(
+constexpr const char* consume_examples = R"(
 Where to start (-o):
   beginning   the first message that is kept      end   only what comes from now on (the default)
   N           the offset N                        -N    the last N of each partition
@@ -190,7 +190,7 @@ int cannot_consume(const consume_settings& settings, std::error_code error) {
 void add_consume_command(CLI::App& app, action& chosen) {
     auto settings = std::make_shared<consume_settings>();
     CLI::App* command = app.add_subcommand("consume", "Print messages of a topic");
-    command->footer(examples);
+    command->footer(consume_examples);
     const auto delimiter_check = [](const std::string& text) -> std::string {
         return unescape(text) ? "" : "unknown escape in '" + text + "': known are \\n \\r \\t \\0 \\e \\\\ \\xHH";
     };

@@ -12,7 +12,7 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr const char* examples = R"(
+constexpr const char* context_examples = R"(
 A command asks the servers of the first of these that is given:
   --brokers, --context NAME, IMAGO_BROKERS, IMAGO_CONTEXT, the current context, 127.0.0.1:9092
 
@@ -132,7 +132,7 @@ int remove(const context_settings& settings) {
 void add_context_commands(CLI::App& app, action& chosen) {
     CLI::App* parent = app.add_subcommand("context", "Save which servers a name stands for");
     parent->require_subcommand(1);
-    parent->footer(examples);
+    parent->footer(context_examples);
     const auto command = [&](const char* name, const char* what, const char* example, int (*work)(const context_settings&)) {
         auto settings = std::make_shared<context_settings>();
         CLI::App* made = parent->add_subcommand(name, what);

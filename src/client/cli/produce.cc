@@ -20,7 +20,7 @@
 namespace imago::client::cli {
 namespace {
 
-constexpr const char* examples = R"(
+constexpr const char* produce_examples = R"(
 Each message is a line of standard input, an empty line an empty message. Everything read is delivered, or the
 command says what was not and exits with 1.
 
@@ -214,7 +214,7 @@ private:
 void add_produce_command(CLI::App& app, action& chosen) {
     auto settings = std::make_shared<produce_settings>();
     CLI::App* command = app.add_subcommand("produce", "Send lines of standard input as messages");
-    command->footer(examples);
+    command->footer(produce_examples);
     const auto delimiter_check = [](const std::string& text) -> std::string {
         const auto bytes = unescape(text);
         if (!bytes) return "unknown escape in '" + text + "': known are \\n \\r \\t \\0 \\e \\\\ \\xHH";

@@ -18,7 +18,7 @@
 namespace imago::client::cli {
 namespace {
 
-constexpr const char* examples = R"(
+constexpr const char* top_examples = R"(
 Rates come from the end offsets of the partitions and their sizes on the disk, lag from what groups have committed;
 flush latency, connections and memory from the server's metrics. Those are looked for at port 9464 of the first
 server, and used if they are of the same cluster. Without them it works against any server of the Kafka protocol.
@@ -247,7 +247,7 @@ private:
 void add_top_command(CLI::App& app, action& chosen) {
     auto settings = std::make_shared<top_settings>();
     CLI::App* command = app.add_subcommand("top", "Watch rates, flush latency, the busiest topics and the lag of groups");
-    command->footer(examples);
+    command->footer(top_examples);
     settings->connection.add_to(*command);
     command->add_option("-i,--interval", settings->interval, "Seconds between two measurements")->type_name("SECONDS")
         ->check(CLI::Range(0.2, 3600.0))->capture_default_str();

@@ -19,7 +19,7 @@ std::string count_text(double value) {
     return with_commas(static_cast<std::uint64_t>(value + 0.5));
 }
 
-std::string rate_text(std::optional<double> bytes) { return bytes ? byte_text(*bytes) + "/s" : "-"; }
+std::string optional_rate_text(std::optional<double> bytes) { return bytes ? byte_text(*bytes) + "/s" : "-"; }
 
 /// 120 us, 1.5 ms, 2.0 s
 std::string time_text(std::optional<double> seconds) {
@@ -57,7 +57,7 @@ void add_server(std::vector<top_line>& lines, const top_rates::server& told) {
                                  time_text(told.flush_p99))});
     lines.push_back({fmt::format("clients   {:>10} open  requests {}/s   errors {}/s   in {}   out {}",
                                  count_text(told.connections), count_text(told.requests), count_text(told.errors),
-                                 rate_text(told.received), rate_text(told.sent))});
+                                 optional_rate_text(told.received), optional_rate_text(told.sent))});
     lines.push_back({fmt::format("reads     {:>10} /s    from memory   {}/s from disk   {} fetches wait",
                                  count_text(told.cache_reads), count_text(told.disk_reads), count_text(told.waiting))});
     lines.push_back({fmt::format("memory    {:>10}       cache {} of {}   index {} of {}   requests {} of {}", byte_text(told.resident),
@@ -86,7 +86,7 @@ std::vector<top_line> top_lines(const top_header& header, const top_rates& rates
     lines.push_back({two_ends(title, header.clock, columns), style::title});
     if (!header.trouble.empty()) lines.push_back({header.trouble, style::warning});
     lines.push_back({fmt::format("messages  {:>10} /s    {}   {} topics, {} partitions", count_text(rates.messages),
-                                 rate_text(rates.told ? std::optional(rates.told->bytes) : rates.bytes), rates.topics.size(),
+                                 optional_rate_text(rates.told ? std::optional(rates.told->bytes) : rates.bytes), rates.topics.size(),
                                  rates.partitions)});
     if (rates.told) add_server(lines, *rates.told);
     else lines.push_back({"no metrics: only what Kafka's protocol tells; name the server's with --metrics HOST:PORT", style::dim});
@@ -97,7 +97,7 @@ std::vector<top_line> top_lines(const top_header& header, const top_rates& rates
     const std::size_t name_width = width < 60 ? 16 : width - 44;
     for (const top_rates::topic& each : rates.topics)
         topics.push_back(fmt::format("{:<{}} {:>6} {:>11} {:>12} {:>10}", cut(each.name, name_width), name_width, each.partitions,
-                                     count_text(each.messages), rate_text(each.bytes),
+                                     count_text(each.messages), optional_rate_text(each.bytes),
                                      each.size < 0 ? "-" : byte_text(static_cast<double>(each.size))));
     for (const top_rates::group& each : rates.groups)
         groups.push_back(fmt::format("{:<{}} {:>10.10} {:>12} {:>10} {:>8}", cut(each.name, name_width), name_width,

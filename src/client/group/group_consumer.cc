@@ -8,8 +8,6 @@ namespace {
 /// Committing what goes away must not hold up the group, nor closing, for long.
 constexpr milliseconds parting_patience{10'000};
 
-steady_time now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 group_consumer::impl::impl(asio::any_io_executor where, client_options options, group_options how)

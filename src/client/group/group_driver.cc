@@ -13,8 +13,6 @@ namespace imago::client {
 namespace kafka = wire::kafka;
 namespace {
 
-steady_time now() { return std::chrono::steady_clock::now(); }
-
 std::vector<std::byte> copy_of(byte_view bytes) { return {bytes.begin(), bytes.end()}; }
 
 std::int32_t in_ms(milliseconds time) {
