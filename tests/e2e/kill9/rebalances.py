@@ -207,7 +207,7 @@ class KafkaVictim:
 class Assault:
     def __init__(self, options, folder, report):
         self.options, self.report, self.rng = options, report, random.Random(options.seed)
-        self.victim = KafkaVictim() if options.kafka else Victim(options.imago, folder, free_port(), FLAGS)
+        self.victim = KafkaVictim() if options.kafka else Victim(options.imago, folder, servers.free_port(), FLAGS)
         self.failed = False
         self.groups, self.back_s, self.admin_client = [], [], None
 
@@ -391,7 +391,7 @@ try:
     from confluent_kafka import Producer  # noqa: E402
 except ModuleNotFoundError:
     with_client()
-from victim import Victim, free_port  # noqa: E402
+from victim import Victim  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -25,6 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from harness.report import Report  # noqa: E402
+from harness.servers import free_port  # noqa: E402
 from harness.sessions import cache  # noqa: E402
 
 PARTITIONS = 4
@@ -218,7 +219,7 @@ except ModuleNotFoundError:
     with_client()
 from churn import Churn, make_admin, wait  # noqa: E402
 from verify import judge  # noqa: E402
-from victim import Victim, free_port  # noqa: E402
+from victim import Victim  # noqa: E402
 from writer import Writer  # noqa: E402
 
 if __name__ == "__main__":

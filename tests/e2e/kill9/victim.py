@@ -2,21 +2,8 @@
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
-
-
-def free_port():
-    """Below the ports that the system gives to clients: one of them could take it while the server is down."""
-    for port in range(25_000, 25_100):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise OSError("no port from 25000 to 25099 is free")
 
 
 class Victim:
