@@ -2,6 +2,8 @@
 import concurrent.futures
 import os
 
+TELL_TYPES = ("java", "confluent")      # clients that say which protocol a group uses; the best one first
+
 
 class Stage:
     def __init__(self, clients, report, address=None, build=None, flavours=()):
@@ -10,8 +12,8 @@ class Stage:
         self.prefix = f"e2e-{os.getpid()}"
         self.admins = [c for c in clients if "topics" in c.can]
         self.admins.sort(key=lambda c: c.name not in ("confluent", "java"))     # quick, and what they make is there at once
-        able = [c for c in sorted(clients, key=lambda c: c.name != "java") if {"groups", "offsets"} <= c.can]
-        self.groups_admin = able[0] if able else None
+        able = [c for c in clients if {"groups", "offsets"} <= c.can]
+        self.groups_admin = min(able, key=lambda c: (*TELL_TYPES, c.name).index(c.name), default=None)
         self._made = []
 
     def topic(self, name, partitions=1, configs=None):

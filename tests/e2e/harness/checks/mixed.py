@@ -5,6 +5,7 @@ import time
 from harness import groups, sessions
 from harness.flavours import COOPERATIVE_JAVA, RANGE_JAVA, Flavour, label
 from harness.report import twice
+from harness.stage import TELL_TYPES
 from harness.stream import Stream
 
 QUEUES = 12
@@ -204,7 +205,8 @@ def run(stage):
         if len(present) > 1:
             work.append(lambda trial, n=number, t=title, fs=present: mix(trial, n, t, fs))
     old, new = ([f for f in flavours if f.client in there] for flavours in (OLD, NEW))
-    if min(len(old), len(new)) > 1 and len(old) == len(new):
+    told = stage.groups_admin is not None and stage.groups_admin.name in TELL_TYPES
+    if told and min(len(old), len(new)) > 1 and len(old) == len(new):
         work.append(lambda trial: rolling(trial, old, new))
     if {"confluent", "java"} <= there:
         work.append(going_on)
