@@ -17,7 +17,6 @@ class receive_buffer {
 public:
     [[nodiscard]] std::byte* data() { return bytes_.get(); }
     [[nodiscard]] std::size_t capacity() const { return capacity_; }
-    [[nodiscard]] bool shared() const { return holders_ > 1; }
     void hold() { ++holders_; }
 
 private:
