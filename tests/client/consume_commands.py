@@ -6,6 +6,7 @@
 """
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -53,8 +54,8 @@ def together(protocol, first):
     """Two members share, one leaves, the other goes on; then both are gone."""
     group = f"{topic}-{protocol}-two"
     imago("group", "reset", group, "--topic", topic, "--to-end", "--yes")
-    outs = [open(f"{FOLDER}/{protocol}-{i}", "w+b") for i in range(2)]
-    members = [subprocess.Popen([IMAGO, "consume", topic, "-g", group, "--protocol", protocol], stdout=outs[i]) for i in range(2)]
+    outs = [f"{FOLDER}/{protocol}-{i}" for i in range(2)]
+    members = [subprocess.Popen([IMAGO, "consume", topic, "-g", group, "--protocol", protocol], stdout=open(out, "wb")) for out in outs]
 
     def described(holds, what):
         deadline = time.monotonic() + 60
@@ -93,8 +94,7 @@ def m_of(group):
 
 
 def read(out):
-    out.seek(0)
-    return out.read().decode().split()
+    return pathlib.Path(out).read_text().split()
 
 
 def wait_for(outs, count):

@@ -35,12 +35,14 @@ class Run:
 
     def __init__(self, folder, name, *arguments):
         self.name = name
-        self.out = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([str(folder / name), *map(str, arguments)], stdout=self.out,
-                                        stderr=subprocess.STDOUT)
+        # Read through a descriptor of its own: one that the program writes through has its position, and to go back to the
+        # start to read would let it write over its first lines.
+        self.out = tempfile.NamedTemporaryFile("r", prefix="imago-example-")
+        with open(self.out.name, "wb") as write:
+            self.process = subprocess.Popen([str(folder / name), *map(str, arguments)], stdout=write,
+                                            stderr=subprocess.STDOUT)
 
     def lines(self):
-        self.out.flush()
         self.out.seek(0)
         return self.out.read().splitlines()
 
