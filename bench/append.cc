@@ -3,7 +3,7 @@
 //
 // Method: the limit and the store are measured in the same folder in the order limit, store, store, limit, so that a disk
 // that drifts favours neither; the ratio of a round is that of the two sums. The limit: writes of the group size into
-// zero-filled blocks, direct and durable, one in flight (as in disk_limit). The store: producer threads keep a window of
+// zero-filled blocks, direct and durable, as many in flight as the store may have. The store: producer threads keep a window of
 // requests in flight, each of some batches for queues in turn, for a fixed time; MB/s count the batches alone, without
 // frame headers and padding. A request's time is from append() to done(). Segments are `recycled` (written before, as in
 // a log whose oldest part expires) or `fresh` (a log's first pass: allocated and zero-filled by the store itself).
@@ -11,6 +11,7 @@
 #include "client/bench/histogram.h"
 
 #include "base/batch_builder.h"
+#include "commitlog/log_writer.h"
 #include "store/store.h"
 
 #include <fmt/core.h>
@@ -34,9 +35,10 @@ constexpr std::string_view usage =
     "usage: append FOLDER [options]\n"
     "  --message B    bytes of a message (1024)        --records N   messages in a batch (16)\n"
     "  --queues N     (1000)                           --batches N   batches in a request (16)\n"
-    "  --threads N    producer threads (1)             --window N    requests in flight for each (what fills 4 groups)\n"
+    "  --threads N    producer threads (1)             --window N    requests in flight for each (fills depth + 3 groups)\n"
     "  --group B      group_bytes_max (262144)         --segments recycled|fresh (recycled)\n"
     "  --seconds S    of each measurement (0.5)        --rounds N    of four measurements (5)\n"
+    "  --depth N      groups under way, of limit and store (4)\n"
     "  --log-mib N    size of the log (2048)           --limit-mib N size of the limit's file (256)\n"
     "  --json\n";
 
@@ -46,7 +48,7 @@ constexpr std::size_t cache_bytes = 32 << 20;
 struct arguments {
     std::string folder;
     std::size_t message = 1024, records = 16, queues = 1000, batches = 16, threads = 1, window = 0;
-    std::size_t group = 256 << 10, rounds = 5, log_mib = 2048, limit_mib = 256;
+    std::size_t group = 256 << 10, depth = 4, rounds = 5, log_mib = 2048, limit_mib = 256;
     double seconds = 0.5;
     bool fresh = false, json = false;
 };
@@ -184,6 +186,7 @@ result<outcome> measure_store(io::disk& disk, const std::string& folder, const a
     store::store_options options;
     options.directory = folder;
     options.group_bytes_max = given.group;
+    options.writes_max = given.depth;
     options.cache_bytes = cache_bytes;
     const std::uint64_t log_bytes = given.log_mib << 20;
     options.segment_bytes = std::min<std::uint64_t>(256ULL << 20, round_up(log_bytes / 4, 1 << 20));
@@ -210,7 +213,7 @@ result<outcome> measure_store(io::disk& disk, const std::string& folder, const a
 
     const std::size_t request_bytes = given.batches * batch.size();
     const std::size_t window =
-        given.window != 0 ? given.window : std::max<std::size_t>(2, 4 * given.group / (request_bytes * given.threads));
+        given.window != 0 ? given.window : std::max<std::size_t>(2, (3 + given.depth) * given.group / (request_bytes * given.threads));
     std::vector<std::unique_ptr<producer>> producers;
     for (std::size_t i = 0; i < given.threads; ++i)
         producers.push_back(std::make_unique<producer>(*opened, batch, queues, i * queues.size() / given.threads, given, window));
@@ -281,6 +284,7 @@ arguments parse(int count, char** words) {
         else if (word == "--window") given.window = whole();
         else if (word == "--group") given.group = round_up(whole(), 4096);
         else if (word == "--rounds") given.rounds = whole();
+        else if (word == "--depth") given.depth = std::min<std::size_t>(whole(), commitlog::log_writer::writes_limit);
         else if (word == "--log-mib") given.log_mib = std::max<std::size_t>(whole(), 16);
         else if (word == "--limit-mib") given.limit_mib = whole();
         else if (word == "--seconds") given.seconds = number();
@@ -309,7 +313,7 @@ result<> run(const arguments& given) {
     std::vector<double> ratios, limits, rates;
     outcome all;
     for (std::size_t round = 0; round < given.rounds; ++round) {
-        IMAGO_TRY(const auto limit_1, file.measure(given.group, duration));
+        IMAGO_TRY(const auto limit_1, file.measure(given.group, given.depth, duration));
         double store_rate = 0;
         for (int i = 0; i < 2; ++i) {
             IMAGO_TRY(const auto one, measure_store(*disk, folder, given, batch));
@@ -325,7 +329,7 @@ result<> run(const arguments& given) {
             all.used.batch_bytes += one.used.batch_bytes;
             all.times.merge(one.times);
         }
-        IMAGO_TRY(const auto limit_2, file.measure(given.group, duration));
+        IMAGO_TRY(const auto limit_2, file.measure(given.group, given.depth, duration));
         limits.push_back(limit_1.megabytes_per_second);
         limits.push_back(limit_2.megabytes_per_second);
         ratios.push_back(2 * store_rate / (limit_1.megabytes_per_second + limit_2.megabytes_per_second));
@@ -343,16 +347,16 @@ result<> run(const arguments& given) {
     const double cpu = all.cpu_seconds / messages * 1e6;
     const double switches = static_cast<double>(all.switches) / static_cast<double>(std::max<std::uint64_t>(all.used.groups, 1));
     fmt::print(fmt::runtime(given.json ? "{{\"message\":{},\"records\":{},\"batches\":{},\"queues\":{},\"threads\":{},\"group\":{},"
-                            "\"segments\":\"{}\",\"mb_s\":{:.1f},\"messages_s\":{:.0f},\"p50_us\":{:.1f},\"p90_us\":{:.1f},"
+                            "\"segments\":\"{}\",\"depth\":{},\"mb_s\":{:.1f},\"messages_s\":{:.0f},\"p50_us\":{:.1f},\"p90_us\":{:.1f},"
                             "\"p99_us\":{:.1f},\"p999_us\":{:.1f},\"limit_mb_s\":{:.1f},\"ratio\":{:.3f},\"ratio_min\":{:.3f},"
                             "\"ratio_max\":{:.3f},\"log_overhead\":{:.3f},\"group_mean\":{:.0f},\"cpu_s_per_million\":{:.3f},"
                             "\"switches_per_group\":{:.2f},\"load\":{:.1f}}}\n"
                           : "{} B x {} a batch, {} batches a request, {} queues, {} producers, groups up to {} B, {} segments\n"
-                            "  {:.1f} MB/s  {:.0f} messages/s  request us: p50 {:.1f}  p90 {:.1f}  p99 {:.1f}  p99.9 {:.1f}\n"
+                            "  {} under way: {:.1f} MB/s  {:.0f} messages/s  request us: p50 {:.1f}  p90 {:.1f}  p99 {:.1f}  p99.9 {:.1f}\n"
                             "  limit {:.1f} MB/s, reached {:.3f} ({:.3f} .. {:.3f}); log overhead {:.3f}, mean group {:.0f} B, "
                             "CPU s/million {:.3f}, context switches a group {:.2f}, load {:.1f}\n"),
                given.message, given.records, given.batches, given.queues, given.threads, given.group,
-               given.fresh ? "fresh" : "recycled", median(rates), messages / all.seconds, us(0.5), us(0.9), us(0.99), us(0.999),
+               given.fresh ? "fresh" : "recycled", given.depth, median(rates), messages / all.seconds, us(0.5), us(0.9), us(0.99), us(0.999),
                median(limits), median(ratios), *range.first, *range.second, overhead, group, cpu, switches, load[0]);
     return {};
 }

@@ -30,35 +30,73 @@ result<> disk_limit_file::fill(std::uint64_t size) {
     return disk_.sync(*file_);
 }
 
-result<disk_limit> disk_limit_file::measure(std::size_t block, std::chrono::nanoseconds duration) {
+namespace {
+
+/// A measurement under way: its writes take turns.
+struct turns {
+    using clock = std::chrono::steady_clock;
+    struct turn {
+        io::request write;
+        turns* all = nullptr;
+        clock::time_point started;
+    };
+
+    io::ring& ring;
+    std::uint64_t size;
+    std::size_t block;
+    clock::time_point end;
+    std::uint64_t offset = 0;
+    std::vector<double> microseconds;
+    std::error_code error;
+
+    void start(turn& next) {
+        next.write.offset = offset;
+        offset += block;
+        if (offset + block > size) offset = 0;
+        next.started = clock::now();
+        ring.submit(next.write);
+    }
+    void over(turn& done) {
+        const auto now = clock::now();
+        microseconds.push_back(std::chrono::duration<double, std::micro>(now - done.started).count());
+        if (done.write.error) error = done.write.error;
+        if (!error && now < end) start(done);
+    }
+};
+
+}  // namespace
+
+result<disk_limit> disk_limit_file::measure(std::size_t block, std::size_t depth, std::chrono::nanoseconds duration) {
     using clock = std::chrono::steady_clock;
     IMAGO_TRY(auto ring, disk_.make_ring());
     const auto bytes = make_aligned_bytes(block);
     for (std::size_t i = 0; i < block; ++i)
         bytes[i] = static_cast<std::byte>(i * 131 >> 3);  // no device's zeros
 
-    io::request write;
-    write.what = io::request::kind::write;
-    write.durable = true;
-    write.target = file_.get();
-    write.data = bytes.get();
-    write.size = block;
-    write.done = [](io::request&) {};
+    const auto start = clock::now();
+    turns all{.ring = *ring, .size = size_, .block = block, .end = start + duration};
+    all.microseconds.reserve(1 << 16);
+    std::vector<turns::turn> each(depth);
+    for (turns::turn& next : each) {
+        next.all = &all;
+        next.write.what = io::request::kind::write;
+        next.write.durable = true;
+        next.write.target = file_.get();
+        next.write.data = bytes.get();
+        next.write.size = block;
+        next.write.context = &next;
+        next.write.done = [](io::request& request) {
+            auto& done = *static_cast<turns::turn*>(request.context);
+            done.all->over(done);
+        };
+        all.start(next);
+    }
+    while (ring->in_flight() > 0) ring->wait(std::chrono::nanoseconds(-1));
+    if (all.error) return fail(all.error);
 
     disk_limit found;
     found.block = block;
-    found.microseconds.reserve(1 << 16);
-    const auto start = clock::now();
-    for (auto before = start; before - start < duration;) {
-        ring->submit(write);
-        while (ring->in_flight() > 0) ring->wait(std::chrono::nanoseconds(-1));
-        if (write.error) return fail(write.error);
-        const auto after = clock::now();
-        found.microseconds.push_back(std::chrono::duration<double, std::micro>(after - before).count());
-        before = after;
-        write.offset += block;
-        if (write.offset + block > size_) write.offset = 0;
-    }
+    found.microseconds = std::move(all.microseconds);
     found.seconds = std::chrono::duration<double>(clock::now() - start).count();
     found.writes = found.microseconds.size();
     found.megabytes_per_second = static_cast<double>(found.writes * block) / found.seconds / 1e6;

@@ -1,5 +1,4 @@
-// How fast can this folder's disk make sequential writes durable, one at a time? The limit that a log on it
-// is measured against.
+// How fast can this folder's disk make sequential writes durable? The limit that a log on it is measured against.
 #pragma once
 
 #include "base/result.h"
@@ -34,9 +33,9 @@ public:
     disk_limit_file& operator=(const disk_limit_file&) = delete;
 
     [[nodiscard]] result<> fill(std::uint64_t size);
-    /// Writes `block` bytes after `block` bytes, direct and durable, one in flight, for `duration`; from the
+    /// Writes `block` bytes after `block` bytes, direct and durable, `depth` in flight, for `duration`; from the
     /// start again at the end of the file.
-    [[nodiscard]] result<disk_limit> measure(std::size_t block, std::chrono::nanoseconds duration);
+    [[nodiscard]] result<disk_limit> measure(std::size_t block, std::size_t depth, std::chrono::nanoseconds duration);
     [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] bool direct() const { return file_ && file_->direct(); }
 

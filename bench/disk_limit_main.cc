@@ -1,4 +1,4 @@
-// Question: how fast can the disk of a folder make sequential writes durable, one in flight?
+// Question: how fast can the disk of a folder make sequential writes durable, one in flight or some?
 // Method: a zero-filled file, overwritten through our own ring with direct I/O and RWF_DSYNC in blocks of 4
 // KiB to 1 MiB; each size for some seconds, the sizes in turn for several rounds, since disks of virtual
 // machines are uneven. Printed for each size: MB/s (10^6) of the median round with the spread of the rounds,
@@ -19,8 +19,9 @@ using namespace imago;
 namespace {
 
 constexpr std::string_view usage =
-    "usage: disk_limit FOLDER [--backend uring|posix] [--seconds S] [--rounds N] [--file-mib N] [--json]\n"
+    "usage: disk_limit FOLDER [--backend uring|posix] [--seconds S] [--rounds N] [--depth N] [--file-mib N] [--json]\n"
     "  --seconds   for each block size and round (1)\n"
+    "  --depth     writes in flight (1)\n"
     "  --rounds    (3)\n"
     "  --file-mib  size of the file (256)\n";
 
@@ -29,6 +30,7 @@ struct arguments {
     std::string backend;
     double seconds = 1;
     unsigned rounds = 3;
+    std::size_t depth = 1;
     std::uint64_t file_mib = 256;
     bool json = false;
 };
@@ -55,6 +57,8 @@ arguments parse(char** words) {
             found.seconds = number(next(), 0.001);
         } else if (word == "--rounds") {
             found.rounds = static_cast<unsigned>(number(next(), 1));
+        } else if (word == "--depth") {
+            found.depth = static_cast<std::size_t>(number(next(), 1));
         } else if (word == "--file-mib") {
             found.file_mib = static_cast<std::uint64_t>(number(next(), 1));
         } else if (word == "--backend") {
@@ -102,7 +106,7 @@ int main(int, char** words) {
     const auto duration = std::chrono::nanoseconds(static_cast<std::int64_t>(given.seconds * 1e9));
     for (unsigned round = 0; round < given.rounds; ++round) {
         for (std::size_t i = 0; i < blocks.size(); ++i) {
-            auto one = file.measure(blocks[i], duration);
+            auto one = file.measure(blocks[i], given.depth, duration);
             if (!one) return failed(file.path(), one.error());
             found[i].push_back(std::move(*one));
         }
@@ -111,8 +115,8 @@ int main(int, char** words) {
     const char* backend = disk->kind() == io::backend::uring ? "uring" : "posix";
     if (!given.json)
         fmt::print(
-            "{} backend, {} I/O, {} MiB file, {} rounds of {} s\n{:>9} {:>10} {:>19} {:>9} {:>9} {:>9}\n",
-            backend, file.direct() ? "direct" : "buffered", given.file_mib, given.rounds, given.seconds,
+            "{} backend, {} I/O, {} MiB file, {} in flight, {} rounds of {} s\n{:>9} {:>10} {:>19} {:>9} {:>9} {:>9}\n",
+            backend, file.direct() ? "direct" : "buffered", given.file_mib, given.depth, given.rounds, given.seconds,
             "block", "MB/s", "of rounds", "p50 us", "p99 us", "p99.9 us");
     for (auto& rounds : found) {
         std::sort(rounds.begin(), rounds.end(), [](const auto& a, const auto& b) {

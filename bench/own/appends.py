@@ -29,14 +29,14 @@ def over_loopback(rig, _):
             shape = {"queues": 16, "message": 1024, "records": 16, "batches": 16}
             if first:
                 rig.bench(server, "fill", bytes=first, **shape)
-            before = limits.durable_writes(rig, server.folder)
+            before = [limits.durable_writes(rig, server.folder, depth) for depth in (1, limits.DEPTH)]
             start = server.metrics()
             got = rig.bench(server, "produce", seconds=rig.seconds, **shape)
             end = server.metrics()
-            after = limits.durable_writes(rig, server.folder)
+            after = [limits.durable_writes(rig, server.folder, depth) for depth in (1, limits.DEPTH)]
             grown = {name: end[name] - start[name] for name in ("imago_log_end_position", "imago_log_flush_seconds_count")}
             group = grown["imago_log_end_position"] / max(1, grown["imago_log_flush_seconds_count"])
-            limit = (limits.durable_write(before, group) + limits.durable_write(after, group)) / 2
+            alone, limit = (sum(limits.durable_write(sizes, group) for sizes in both) / 2 for both in zip(before, after))
             yield row(f"over loopback, 1 KiB, 16 queues, {title}: share of the disk's durable limit", got["megabytes_per_second"] / limit,
-                      "x", 0.5, limit=limit, megabytes_per_second=got["megabytes_per_second"], group_bytes=group,
+                      "x", 0.5, limit=limit, limit_one_at_a_time=alone, megabytes_per_second=got["megabytes_per_second"], group_bytes=group,
                       cpu_s_per_million=got["server_cpu_seconds_per_million"], ack_us=got["times_us"])

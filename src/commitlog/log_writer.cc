@@ -21,10 +21,14 @@ std::uint64_t padding_unit(std::uint64_t group_bytes, std::uint64_t block) {
 
 log_writer::log_writer(segment_set& segments, tail_cache& cache, io::ring& ring, writer_options options)
     : segments_(segments), cache_(cache), ring_(ring), options_(options) {
-    request_.what = io::request::kind::write;
-    request_.durable = true;
-    request_.done = &log_writer::on_written;
-    request_.context = this;
+    IMAGO_ASSERT(options.writes_max >= 1 && options.writes_max <= writes_limit);
+    for (write& each : slots_) {
+        each.writer = this;
+        each.request.what = io::request::kind::write;
+        each.request.durable = true;
+        each.request.done = &log_writer::on_written;
+        each.request.context = &each;
+    }
 }
 
 void log_writer::start_at(log_position position) {
@@ -106,9 +110,16 @@ void log_writer::end_segment() {
     group_closed_ = true;
 }
 
-/// Closes the group and makes it the one being written.
-bool log_writer::prepare() {
-    if (writing_ || !building()) return false;
+bool log_writer::may_write() const {
+    if (!building()) return false;
+    if (writes_ == 0) return true;
+    if (writes_ == options_.writes_max || (!group_closed_ && building_bytes() < options_.overlap_bytes)) return false;
+    // The first group of a segment waits until the one before is whole: recovery goes through them one after the other.
+    return slots_[(oldest_ + writes_ - 1) % writes_limit].into == segments_.active();
+}
+
+/// Closes the group and makes it the newest of those being written.
+log_writer::write& log_writer::prepare() {
     const segment& active = *segments_.active();
     std::uint64_t size = group_end_ - group_start_;
     // The last block of a segment takes the footer; a page of padding may not run into it.
@@ -119,14 +130,16 @@ bool log_writer::prepare() {
     copies_done();
     size = padded - group_start_.value;
 
-    writing_segment_ = segments_.active();
-    writing_segment_->reserve(padded - active.base().value);
-    request_.target = writing_segment_->file();
-    request_.offset = group_start_ - active.base();
-    request_.data = slab_->at(group_start_);
-    request_.size = size;
-    writing_ = true;
-    writing_slab_ = slab_;
+    write& next = slots_[(oldest_ + writes_) % writes_limit];
+    writes_ += 1;
+    next.over = false;
+    next.into = segments_.active();
+    next.into->reserve(padded - active.base().value);
+    next.bytes = slab_;
+    next.request.target = next.into->file();
+    next.request.offset = group_start_ - active.base();
+    next.request.data = slab_->at(group_start_);
+    next.request.size = size;
     group_closed_ = false;
     if (roll_after_) {
         roll_after_ = false;
@@ -136,32 +149,41 @@ bool log_writer::prepare() {
     } else {
         group_start_ = group_end_ = {padded};
     }
-    writing_end_ = group_start_;
-    return true;
+    next.end = group_start_;
+    return next;
 }
 
 bool log_writer::submit() {
-    if (!prepare()) return false;
-    ring_.submit(request_);
+    if (!may_write()) return false;
+    ring_.submit(prepare().request);
     return true;
 }
 
 std::error_code log_writer::write_now(io::disk& disk) {
-    IMAGO_ASSERT(prepare());
-    const auto outcome = disk.write_durable_at(*request_.target, request_.offset, {request_.data, request_.size});
+    IMAGO_ASSERT(building() && !writing());
+    const io::request& request = prepare().request;
+    const auto outcome = disk.write_durable_at(*request.target, request.offset, {request.data, request.size});
     return outcome ? std::error_code{} : outcome.error();
 }
 
 void log_writer::settle(std::error_code error) {
-    writing_ = false;
-    writing_slab_ = nullptr;
-    writing_segment_ = nullptr;
-    if (!error) durable_ = writing_end_;
+    write& over = slots_[oldest_];
+    oldest_ = (oldest_ + 1) % writes_limit;
+    writes_ -= 1;
+    over.bytes = nullptr;
+    over.into = nullptr;
+    // What lies behind a group that is not there can never be reached.
+    failed_ = failed_ || error;
+    if (!failed_) durable_ = over.end;
 }
 
 void log_writer::on_written(io::request& request) {
-    auto& self = *static_cast<log_writer*>(request.context);
-    self.written(self.context, request.error);
+    write& done = *static_cast<write*>(request.context);
+    done.over = true;
+    log_writer& self = *done.writer;
+    while (self.writes_ > 0 && self.slots_[self.oldest_].over) {
+        self.written(self.context, self.slots_[self.oldest_].request.error);
+    }
 }
 
 }  // namespace imago::commitlog

@@ -11,15 +11,15 @@
 
 namespace imago::store {
 
-/// Says when a small group is being written. begin() and end() by whoever writes the log, one at a time; the rest by any
-/// thread, which may see a write a little late.
+/// Says when a small group is being written: from its begin() to the next end(), be it that of a group before it. begin() and
+/// end() by whoever writes the log, one at a time; the rest by any thread, which may see a write a little late.
 class small_writes {
 public:
     /// Groups below this are what somebody waits for.
     static constexpr std::uint64_t bytes_max = 256 * 1024;
 
     void begin(std::uint64_t bytes) {
-        if (bytes < bytes_max) turn_.store(turn_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        if (bytes < bytes_max && !under_way(turn())) turn_.store(turn_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
     void end() {
         if (under_way(turn())) turn_.store(turn_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -64,7 +64,11 @@ bool decode_queue_change(const decoded_change& change, queue_id& id, queue_offse
 log_thread::log_thread(store_parts& parts, std::unique_ptr<io::ring> ring)
     : parts_(parts), ring_(std::move(ring)),
       writer_(*parts.segments, *parts.cache, *ring_,
-              {parts.options.group_bytes_max, std::min<std::uint64_t>(1ULL << 20, parts.options.segment_bytes / 8)}) {
+              {.group_bytes_max = parts.options.group_bytes_max,
+               .reserve_bytes = std::min<std::uint64_t>(1ULL << 20, parts.options.segment_bytes / 8),
+               // Plain system calls write in flush(): a second write would only make the answers to the first one wait.
+               .writes_max = parts.disk.kind() == io::backend::posix ? 1 : parts.options.writes_max,
+               .overlap_bytes = parts.options.overlap_bytes}) {
     writer_.written = [](void* context, std::error_code error) { static_cast<log_thread*>(context)->on_written(error); };
     writer_.context = this;
 }
@@ -193,7 +197,7 @@ bool log_thread::step() {
     // What is half laid out is finished; the rest is answered.
     if (closing_.load(std::memory_order_relaxed) && batch_cursor_ == 0) refuse_all(store_errc::closing);
     if (appends_.front() != nullptr || changes_.front() != nullptr || rewrite_.load(std::memory_order_relaxed)) lay_out();
-    if (!writer_.writing() && writer_.building()) {
+    while (writer_.may_write()) {
         start_write();
         worked = true;
         // The next group is laid out while this one is written.
@@ -305,8 +309,8 @@ bool log_thread::lay_out(append_request& request, append_batch& batch) {
                 add(duplicates_, 1);
                 // The original may not be durable yet: answer with the group that is under way.
                 if (writer_.building() || writer_.writing()) {
-                    auto& group = writer_.building() ? building_ : writing_;
-                    group.push_back({&request, &batch, nullptr, batch.queue, {}, true});
+                    auto& frames = writer_.building() ? building_ : nth_write(writer_.writes() - 1).frames;
+                    frames.push_back({&request, &batch, nullptr, batch.queue, {}, true});
                 } else {
                     complete(request, batch, {});
                 }
@@ -439,11 +443,12 @@ bool log_thread::lay_out_rewrite() {
 }
 
 void log_thread::start_write(bool directly) {
-    std::swap(building_, writing_);
+    group& next = nth_write(writer_.writes());
+    std::swap(building_, next.frames);
     building_.clear();
     writer_busy_.store(true, std::memory_order_seq_cst);
     parts_.writes.begin(writer_.building_bytes());
-    write_started_ = std::chrono::steady_clock::now();
+    next.started = std::chrono::steady_clock::now();
     if (directly) {
         finish_write(writer_.write_now(parts_.disk));
     } else {
@@ -467,7 +472,7 @@ void log_thread::on_written(std::error_code error) {
 
 void log_thread::finish_write(std::error_code error) {
     writer_.settle(error);
-    writer_busy_.store(false, std::memory_order_seq_cst);
+    writer_busy_.store(writer_.writing(), std::memory_order_seq_cst);
     parts_.writes.end();
     ring_progress_ = true;
     if (failed()) return;
@@ -476,15 +481,17 @@ void log_thread::finish_write(std::error_code error) {
         return;
     }
     add(groups_, 1);
-    flushes_.add(std::chrono::steady_clock::now() - write_started_);
+    group& over = nth_write(0);
+    oldest_ = (oldest_ + 1) % writing_.size();
+    flushes_.add(std::chrono::steady_clock::now() - over.started);
     const log_position durable = writer_.durable();
     const std::uint64_t before = published_.load(std::memory_order_relaxed);
     add(log_bytes_, durable.value - before);
     bytes_since_stamp_ += durable.value - before;
-    std::swap(written_, writing_);
+    std::swap(written_, over.frames);
     // With a full group waiting the disk need not wait for us to publish this one. A group with room left takes what has
     // come meanwhile first; and where flush() does the writing itself, the answers would wait for it.
-    if (!direct_ && appends_.front() != nullptr && writer_.building() && parts_.disk.kind() != io::backend::posix) start_write();
+    if (!direct_ && appends_.front() != nullptr && writer_.may_write() && parts_.disk.kind() != io::backend::posix) start_write();
 
     parts_.usage.begin_group();
     const auto segment = written_.empty() || written_.front().no_frame ? nullptr : parts_.segments->find(written_.front().entry.position);
@@ -561,16 +568,18 @@ void log_thread::answer(append_request& request, append_batch& batch, std::error
 void log_thread::fail_everything(std::error_code error) {
     failed_.store(true, std::memory_order_release);
     parts_.say(fmt::format("writing the log failed: {}; nothing is acknowledged until a restart", error.message()));
-    for (auto* group : {&writing_, &building_}) {
-        for (pending& frame : *group) {
+    const auto answer_all = [&](std::vector<pending>& frames) {
+        for (pending& frame : frames) {
             if (frame.batch != nullptr) complete(*frame.request, *frame.batch, store_errc::failed);
             if (frame.change != nullptr) {
                 frame.change->error = store_errc::failed;
                 frame.change->done(*frame.change);
             }
         }
-        group->clear();
-    }
+        frames.clear();
+    };
+    for (std::size_t n = 0; n < writing_.size(); ++n) answer_all(nth_write(n).frames);
+    answer_all(building_);
     changes_under_way_ = 0;
     refuse_all(store_errc::failed);
     if (parts_.options.on_failure) parts_.options.on_failure(error);

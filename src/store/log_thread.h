@@ -2,6 +2,7 @@
 // log thread, but post() and statistics.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -89,7 +90,7 @@ private:
     /// all within this call. False: nothing was done.
     [[nodiscard]] bool write_directly(append_request& first);
     [[nodiscard]] bool quiet() const;
-    /// One frame of the group that is laid out or being written; the arrays are reused.
+    /// One frame of a group that is laid out or being written; the arrays are reused.
     struct pending {
         append_request* request = nullptr;
         append_batch* batch = nullptr;
@@ -97,6 +98,11 @@ private:
         queue_id queue;
         consumequeue::index_entry entry;
         bool no_frame = false;  ///< a duplicate: only waits for the group
+    };
+    /// What is on its way to the disk together.
+    struct group {
+        std::vector<pending> frames;
+        std::chrono::steady_clock::time_point started;
     };
     struct queue_slot {
         queue_offset next;
@@ -122,6 +128,8 @@ private:
     [[nodiscard]] bool stamp_due();
     [[nodiscard]] bool index_is_full();
     [[nodiscard]] queue_slot& slot_of(queue_id id);
+    /// The group behind the oldest `n` of those being written.
+    [[nodiscard]] group& nth_write(std::size_t n) { return writing_[(oldest_ + n) % writing_.size()]; }
     [[nodiscard]] bool idle() const;
 
     store_parts& parts_;
@@ -149,7 +157,9 @@ private:
 
     std::vector<queue_slot> slots_;  ///< by queue id: offsets assigned, also those not durable yet
     std::vector<pending> building_;
-    std::vector<pending> writing_;
+    /// The writer's writes, from oldest_ on.
+    std::array<group, commitlog::log_writer::writes_limit> writing_;
+    std::size_t oldest_ = 0;
     std::vector<pending> written_;  ///< durable, being published
     std::vector<std::unique_ptr<change_request>> rewrites_;  ///< changes of our own
     std::size_t changes_under_way_ = 0;
@@ -163,7 +173,6 @@ private:
     std::atomic<int> reported_{0};  ///< errno of report_failure
     std::atomic<std::uint64_t> groups_{0}, frames_{0}, records_{0}, batch_bytes_{0}, log_bytes_{0}, duplicates_{0};
     latency_histogram flushes_;
-    std::chrono::steady_clock::time_point write_started_;
 };
 
 }  // namespace imago::store
