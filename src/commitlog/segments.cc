@@ -45,8 +45,8 @@ void segment::reserve(std::uint64_t offset) {
 bool segment::claim(std::uint64_t piece, std::uint64_t& offset, std::uint64_t& size) {
     if (filled_) return false;
     const std::uint64_t reserved = reserved_.load(std::memory_order_seq_cst);
-    // The writer caught up: leave it some room before filling on.
-    if (reserved > zeroed_) zeroed_ = round_up(reserved, 4096) + 4 * piece;
+    // The writer caught up: leave it more room before filling on than it takes while a piece is written, or it waits for that.
+    if (reserved > zeroed_) zeroed_ = round_up(reserved, 4096) + 16 * piece;
     if (zeroed_ >= entry_.bytes) {
         filled_ = true;
         return false;
