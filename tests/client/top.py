@@ -114,16 +114,18 @@ class Terminal:
         self.lines[self.row] = line[:self.column] + char + line[self.column + 1:]
         self.column += 1
 
-    def until(self, what, patience=30):
+    def wait(self, holds, patience=30):
+        """Reads until holds() does; a slow machine has its time. True if it did."""
         deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if any(what in line for line in self.lines):
-                return True
+        while not holds() and time.monotonic() < deadline:
             if self.process.poll() is not None:
                 self.read(0.2)
-                return any(what in line for line in self.lines)
+                break
             self.read(0.1)
-        return False
+        return holds()
+
+    def until(self, what, patience=30):
+        return self.wait(lambda: any(what in line for line in self.lines), patience)
 
     def type(self, text):
         os.write(self.end, text.encode())
@@ -193,11 +195,10 @@ def screens():
     shown.read(0.3)
     shown.resize(60, 12)
     shown.process.send_signal(signal.SIGWINCH)
-    shown.read(1)
-    check("smaller: the keys follow", "q quit" in shown.lines[11], shown.all())
+    check("smaller: the keys follow", shown.wait(lambda: "q quit" in shown.lines[11]), shown.all())
     shown.resize(120, 40)
     shown.process.send_signal(signal.SIGWINCH)
-    check("larger: the keys follow", shown.until("q quit") and (shown.read(1) or "q quit" in shown.lines[39]), shown.all())
+    check("larger: the keys follow", shown.wait(lambda: "q quit" in shown.lines[39]), shown.all())
     shown.type("q")
     check("q ends it well", shown.finish("q") == 0)
 
@@ -215,6 +216,7 @@ def screens():
     check("and it ends with 1", shown.finish("no server") == 1)
     for columns, rows in ((1, 1), (20, 3), (40, 5), (300, 100)):
         shown = Terminal(columns, rows, IMAGO, "top", "-i", "0.3", "--metrics", METRICS)
+        check(f"{columns}x{rows}: it has a screen of its own", shown.wait(lambda: shown.other_screen), shown.all())
         shown.read(2)
         check(f"{columns}x{rows}: it runs", shown.process.poll() is None and shown.other_screen, shown.all())
         shown.type("q")
@@ -223,11 +225,10 @@ def screens():
         shown = Terminal(80, 24, IMAGO, "top", "-i", "0.3", "--metrics", "none")
         check("it runs", shown.until("q quit"), shown.all())
         shown.process.send_signal(signal.SIGTSTP)
-        shown.read(1)
-        check("Ctrl-Z gives the terminal back", not shown.other_screen and termios.tcgetattr(shown.inside) == shown.before)
+        check("Ctrl-Z gives the terminal back", shown.wait(
+            lambda: not shown.other_screen and termios.tcgetattr(shown.inside) == shown.before))
         shown.process.send_signal(signal.SIGCONT)
-        shown.read(1)
-        check("and fg takes it again", shown.other_screen)
+        check("and fg takes it again", shown.wait(lambda: shown.other_screen))
         shown.type("q")
         check("and it ends well", shown.finish("Ctrl-Z") == 0)
 

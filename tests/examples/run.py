@@ -3,15 +3,19 @@
 
 usage: run.py --examples BUILD/examples (--imago BINARY | --kafka)
 
-Ends with  N passed, N failed, N skipped.
+The tests mostly wait, and have topics and groups of their own: some run side by side, those that kill the server alone
+afterwards. Ends with  N passed, N failed, N skipped.
 """
 import argparse
+import concurrent.futures
 import pathlib
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 here = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "e2e"))
@@ -19,10 +23,24 @@ from harness import servers  # noqa: E402
 
 codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
 values = [f"message {i}" for i in range(40)]
+AT_ONCE = 4
 
 
 class Failed(Exception):
     pass
+
+
+def saved(position):
+    """How many messages lie before the positions in this file of a broadcast; it is replaced as a whole."""
+    if not position.exists():
+        return 0
+    return sum(int(line.split()[2]) for line in position.read_text().splitlines() if line.startswith("broadcast "))
+
+
+def alone(test):
+    """For a test that does to the server what others must not see."""
+    test.alone = True
+    return test
 
 
 def expect(condition, what):
@@ -67,14 +85,30 @@ class Run:
         expect(status == wanted, f"{self.name} exit {status}:\n" + "\n".join(self.lines()[-20:]))
         return self.lines()
 
+    def close(self):
+        """What a test that failed left running must not take the time of the others."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.out.close()
+
 
 class Suite:
+    """What one test works with, and the tests."""
+
     def __init__(self, folder, server, kafka):
         self.folder, self.server, self.kafka = folder, server, kafka
         self.scratch = tempfile.TemporaryDirectory(prefix="imago-examples-")
+        self.runs = []
 
     def run(self, name, *arguments):
-        return Run(self.folder, name, self.server.address, *arguments)
+        self.runs.append(Run(self.folder, name, self.server.address, *arguments))
+        return self.runs[-1]
+
+    def close(self):
+        for one in self.runs:
+            one.close()
+        self.scratch.cleanup()
 
     def topic(self, name, partitions=3):
         self.run("admin", name, partitions).end()
@@ -133,7 +167,7 @@ class Suite:
         expect(sorted(line.split(" ", 1)[1] for line in others) == sorted(values), others)
         victim = self.run("broadcast", topic, position, 10_000)
         victim.wait_for(lambda lines: len(lines) >= len(values), "all messages")
-        time.sleep(2.5)  # positions are saved once a second
+        victim.wait_for(lambda _: saved(position) == len(values), "saved positions")
         victim.end(signal.SIGKILL)
         self.run("produce", topic, 6).end()
         rest = self.run("broadcast", topic, position, 6).end()
@@ -147,7 +181,6 @@ class Suite:
         topic = self.filled(f"shared-{protocol}-{how}", partitions=6)
         group = f"shared-{protocol}-{how}"
         more = [how] if how != "default" else []
-
 
         def member():
             return self.run("group_member", group, topic, protocol, *more)
@@ -228,6 +261,7 @@ class Suite:
             expect(next(line for line in again.lines() if line.startswith("assigned")) == had, again.lines())
             again.end(signal.SIGTERM)
 
+    @alone
     def test_members_survive_a_server_that_dies_and_returns(self):
         for protocol in ("classic", "consumer"):
             topic = self.filled(f"returns-{protocol}", partitions=2)
@@ -241,6 +275,33 @@ class Suite:
             one.end(signal.SIGTERM)
 
 
+class Results:
+    """Counts, and says what came of each test when it ends, all of it in one piece."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.passed = self.failed = 0
+
+    def add(self, text, problem=None):
+        with self.lock:
+            self.passed += problem is None
+            self.failed += problem is not None
+            print(f"passed  {text}" if problem is None else f"FAILED  {text}\n{problem}", flush=True)
+
+
+def attempt(name, suite, results):
+    began, problem = time.monotonic(), None
+    try:
+        getattr(suite, name)()
+    except (Failed, OSError, subprocess.SubprocessError) as error:
+        problem = error
+    except Exception:  # a mistake of the test: where it is says more than what it is
+        problem = traceback.format_exc()
+    finally:
+        suite.close()
+    results.add(f"{name[5:]}  {time.monotonic() - began:.1f} s", problem)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--examples", required=True, type=pathlib.Path)
@@ -250,25 +311,24 @@ def main():
     parser.add_argument("--only", default="", help="tests whose name contains this")
     options = parser.parse_args()
     server = servers.kafka() if options.kafka else servers.imago(options.imago)
-    suite = Suite(options.examples.resolve(), server, options.kafka)
-    passed = failed = 0
+    results = Results()
+
+    def one(name):
+        attempt(name, Suite(options.examples.resolve(), server, options.kafka), results)
+
+    names = [name for name in dir(Suite) if name.startswith("test_") and options.only in name]
+    lonely = [name for name in names if hasattr(getattr(Suite, name), "alone")]
     try:
-        for name in [name for name in dir(suite) if name.startswith("test_") and options.only in name]:
-            began = time.monotonic()
-            try:
-                getattr(suite, name)()
-                passed += 1
-                print(f"passed  {name[5:]}  {time.monotonic() - began:.1f} s", flush=True)
-            except (Failed, OSError, subprocess.SubprocessError) as error:
-                failed += 1
-                print(f"FAILED  {name[5:]}\n{error}", flush=True)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(one, [name for name in names if name not in lonely]))
+        for name in lonely:
+            one(name)
     finally:
         wrong = server.stop()
     if wrong:
-        failed += 1
-        print(f"FAILED  the server {wrong}")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+        results.add("the server", wrong)
+    print(f"{results.passed} passed, {results.failed} failed, 0 skipped")
+    return 1 if results.failed else 0
 
 
 if __name__ == "__main__":

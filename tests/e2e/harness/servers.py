@@ -13,10 +13,16 @@ from harness.report import fatal
 from harness.sessions import cache
 
 
+given = set()       # these belong to servers of this program, whether they listen or not
+
+
 def free_port():
     """Below the ports that the system gives to clients: one of them could take it while the server is down."""
     while True:
         port = random.randrange(20_000, 30_000)
+        if port in given:
+            continue
+        given.add(port)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))

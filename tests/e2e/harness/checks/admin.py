@@ -1,9 +1,11 @@
 """Topics made, described, altered, grown, trimmed and deleted by every client that can; errors as Kafka's."""
+import concurrent.futures
 import time
 
 from harness.records import sample
 
 UNKNOWN_TOPIC, ALREADY_EXISTS, INVALID_TOPIC, INVALID_PARTITIONS, INVALID_CONFIG, OUT_OF_RANGE = 3, 36, 17, 37, 40, 1
+AT_ONCE = 4         # lives of topics at the same time: they mostly wait
 
 
 def refused(code, call):
@@ -157,8 +159,8 @@ def look(stage, kcat):
 
 def run(stage):
     stage.report.chapter("topics")
-    for client in stage.admins:
-        Admin(stage, client).life()
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda client: Admin(stage, client).life(), stage.admins))
     for client in stage.clients:
         if client.name == "kcat":
             look(stage, client)
