@@ -184,7 +184,13 @@ effects consumer_group::consumer_heartbeat(token to, const consumer_heartbeat_re
     answer.heartbeat_interval_ms = with_.options.consumer_heartbeat_interval_ms;
     const bool full = asked.member_epoch == 0 || (asked.rebalance_timeout_ms != -1 && asked.owned &&
                                                   (asked.topics || asked.topic_regex));
-    if (full || assignment_changed) answer.assignment = to_list(member->assigned);
+    // A client whose answer was lost is to say all of it again (KIP-848), but not each does: who has not given up what it must is
+    // told until it has, and each is told once after a restart. To be told what one knows changes nothing.
+    const bool may_not_know = member->phase == member_phase::unrevoked || !member->told;
+    if (full || assignment_changed || may_not_know) {
+        answer.assignment = to_list(member->assigned);
+        member->told = true;
+    }
     out.tell(to, std::move(answer));
     return finish(std::move(out));
 }

@@ -53,6 +53,9 @@ struct consumer_member {
     // ---- durable: what it shall have (record 'T') ----
     partition_set target;
 
+    /// It was told what it has since the group was loaded: an answer that was lost with the server may never be asked for again.
+    bool told = false;
+
     // ---- deadlines; -1 = none ----
     unix_ms session_ends = -1;
     unix_ms rebalance_ends = -1;  ///< to give up what it must

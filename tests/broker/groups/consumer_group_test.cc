@@ -86,8 +86,10 @@ TEST_CASE_METHOD(two_topics, "a second member gets partitions only when the firs
     CHECK(count(told.assignment) == 3);
     CHECK_FALSE(beat("m2", 2).assignment);
 
-    SECTION("it says nothing of what it owns: it still has it") {
-        CHECK(beat("m1", 1).member_epoch == 1);
+    SECTION("it says nothing of what it owns: it still has it, and is told again, for the first answer may be lost") {
+        const auto again = beat("m1", 1);
+        CHECK(again.member_epoch == 1);
+        CHECK(again.assignment == told.assignment);
         CHECK_FALSE(beat("m2", 2).assignment);
     }
     SECTION("it still owns them") {
@@ -112,6 +114,31 @@ TEST_CASE_METHOD(two_topics, "a second member gets partitions only when the firs
         const auto rest = beat("m2", 2);
         CHECK(rest.member_epoch == 3);
         CHECK(count(rest.assignment) == 6);
+    }
+}
+
+TEST_CASE_METHOD(two_topics, "after a restart each member is told once what it has, for the answer that said so may be lost",
+                 "[groups][consumer]") {
+    join("m1", {"a", "b"});
+    join("m2", {"a", "b"});
+    const auto told = beat("m1", 1);
+    REQUIRE(count(told.assignment) == 3);
+    crash();
+    SECTION("who must give up is told until it has") {
+        CHECK(beat("m1", 1).assignment == told.assignment);
+        CHECK(beat("m1", 1).assignment == told.assignment);
+        CHECK(beat_owning("m1", 1, *told.assignment).member_epoch == 2);
+        CHECK_FALSE(beat("m1", 2).assignment);
+        CHECK(count(beat("m2", 2).assignment) == 3);
+    }
+    SECTION("who has nothing to do is told once") {
+        CHECK(count(beat("m2", 2).assignment) == 0);
+        CHECK_FALSE(beat("m2", 2).assignment);
+        beat_owning("m1", 1, *told.assignment);
+        CHECK(count(beat("m2", 2).assignment) == 3);
+        crash();
+        CHECK(count(beat("m2", 2).assignment) == 3);
+        CHECK_FALSE(beat("m2", 2).assignment);
     }
 }
 
@@ -318,6 +345,7 @@ TEST_CASE_METHOD(two_topics, "a regular expression follows the topics", "[groups
     topic_changed("orders-2");
     CHECK(count(beat("m1", 1).assignment) == 6);
     crash();
+    CHECK(count(beat("m1", 2).assignment) == 6);  // said once more after a restart
     CHECK_FALSE(beat("m1", 2).assignment);
     topics.erase("orders-1");
     topic_changed("orders-1");

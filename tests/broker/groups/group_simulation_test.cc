@@ -103,6 +103,7 @@ private:
             w_.crash();
             waiting_.clear();
             late_.clear();
+            for (model_member& m : members_) m.server_died = m.waiting != 0;
         }
     }
 
@@ -119,6 +120,7 @@ private:
             m.epoch = -1;
         } else {
             m.id = m.name;
+            m.terse = chance(2) == 0;
             if (plan_.mixed_topics && chance(5) == 0) m.regex = "[bc]";
         }
         if (chance(4) == 0) m.instance = "i" + std::to_string(chance(3));
@@ -214,7 +216,7 @@ private:
             if (w_.now < m.gives_up) return;
             trace(m.name, " heard nothing");
             m.waiting = 0;  // the connection is lost: it begins again
-            m.whole = true;
+            m.whole = !(std::exchange(m.server_died, false) && m.terse);
             if (m.classic() && m.sync) {
                 m.sync.reset();
                 m.rejoin = true;
@@ -467,6 +469,11 @@ private:
         if (answer.error == group_errc::rebalance_in_progress) {
             m.rejoin = true;
             m.acts = w_.now;
+            return;
+        }
+        if (answer.error == group_errc::fenced_instance_id) {  // by a join that came late, as to a join of its own
+            m.gone = true;
+            m.owned.clear();
             return;
         }
         if (answer.error == group_errc::unknown_member_id || answer.error == group_errc::illegal_generation ||

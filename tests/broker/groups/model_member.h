@@ -24,6 +24,8 @@ struct model_member {
     unix_ms obeys = 0;
     bool report = false;  ///< what it owns changed since it last said so
     bool whole = true;    ///< says everything again, after any doubt
+    bool terse = false;   ///< but not when the server died with the answer, as some clients do
+    bool server_died = false;
 
     // classic
     groups::partition_set mistaken;  ///< of what it owns, or was told: by the name of a topic that is another one now
