@@ -37,22 +37,26 @@ verdict producer_table::admit(queue_id queue, const batch_view& batch, producer_
 
 void producer_table::record(queue_id queue, const batch_view& batch, queue_offset base, unix_ms time,
                             unix_ms now) {
+    record(queue, {batch.producer_id(), time, now, batch.base_sequence(), batch.producer_epoch()}, batch.count(), base);
+}
+
+void producer_table::record(queue_id queue, const producer_stamp& stamp, std::int32_t count, queue_offset base) {
     shard& shard = of(queue);
     const std::lock_guard lock(shard.mutex);
-    producer_state& state = shard.states[key{queue.value, batch.producer_id()}];
+    producer_state& state = shard.states[key{queue.value, stamp.producer_id}];
     if (state.count > 0 && state.batches[state.count - 1].base >= base) return;
     state.queue = queue;
-    state.producer_id = batch.producer_id();
-    if (state.epoch != batch.producer_epoch()) {
-        state.epoch = batch.producer_epoch();
+    state.producer_id = stamp.producer_id;
+    if (state.epoch != stamp.epoch) {
+        state.epoch = stamp.epoch;
         state.count = 0;
     }
     if (state.count == state.batches.size()) {
         std::move(state.batches.begin() + 1, state.batches.end(), state.batches.begin());
         state.count -= 1;
     }
-    state.batches[state.count++] = {batch.base_sequence(), last_sequence_of(batch), base, time};
-    state.last_used = now;
+    state.batches[state.count++] = {stamp.base_sequence, advance(stamp.base_sequence, std::int64_t{count} - 1), base, stamp.time};
+    state.last_used = stamp.last_used;
 }
 
 void producer_table::restore(const producer_state& state) {

@@ -36,6 +36,15 @@ struct producer_state {
     std::array<producer_batch, 5> batches{}; ///< oldest first
 };
 
+/// What is to be remembered of a batch.
+struct producer_stamp {
+    std::int64_t producer_id = -1;
+    unix_ms time = -1;       ///< what a duplicate will be answered with
+    unix_ms last_used = -1;  ///< keeps the state from expiring
+    std::int32_t base_sequence = -1;
+    std::int16_t epoch = -1;
+};
+
 enum class verdict { accept, duplicate, out_of_order, old_epoch };
 
 class producer_table {
@@ -46,6 +55,8 @@ public:
     /// The batch was laid out at `base`. In replay, a batch at or below the newest known offset changes nothing.
     /// `time`: what a duplicate will be answered with; `now` keeps the state from expiring.
     void record(queue_id queue, const batch_view& batch, queue_offset base, unix_ms time, unix_ms now);
+    /// The same of a batch that is not at hand.
+    void record(queue_id queue, const producer_stamp& stamp, std::int32_t count, queue_offset base);
 
     void restore(const producer_state& state);
     /// Forgets batches that recovery did not find: base not below the queue's end.
