@@ -137,7 +137,8 @@ int cannot_start(const std::string& what, std::error_code error) {
 void tell_recovery(const store::recovery_report& report) {
     std::string line = report.clean ? "opened after a clean stop" : "recovered";
     line += ": " + std::to_string(report.queues) + " queues, log end " + std::to_string(report.end.value) +
-            ", " + std::to_string(report.frames_replayed) + " frames replayed, " +
+            ", " + std::to_string(report.journal_entries) + " entries of the index journal and " +
+            std::to_string(report.frames_replayed) + " frames replayed, " +
             std::to_string(report.took.count() / 1000) + " ms";
     log_line(log_level::info, line);
     if (report.bytes_cut > 0) {

@@ -334,6 +334,7 @@ bool log_thread::lay_out(append_request& request, append_batch& batch) {
     pending& frame = append_frame(batch.queue, batch.bytes, batch.hash, batch.log_append_time);
     frame.request = &request;
     frame.batch = &batch;
+    frame.idempotent = view.producer_id() >= 0;
     return true;
 }
 
@@ -511,6 +512,7 @@ void log_thread::finish_write(std::error_code error) {
         if (frame.change != nullptr) apply(*frame.change);
     }
     published_.store(durable.value, std::memory_order_release);
+    write_journal({before}, durable);
     for (pending& frame : written_) {
         if (frame.no_frame) {
             complete(*frame.request, *frame.batch, {});
@@ -525,6 +527,31 @@ void log_thread::finish_write(std::error_code error) {
     }
     written_.clear();
     if (changes_under_way_ == 0 && changes_.front() == nullptr) rewrites_.clear();
+}
+
+/// What was just published, and is not answered yet: the batches are still there.
+void log_thread::write_journal(log_position from, log_position to) {
+    index_journal& journal = *parts_.journal;
+    journal.begin_group(from);
+    for (const pending& frame : written_) {
+        if (frame.no_frame) continue;
+        if (frame.idempotent) {
+            const batch_view batch(frame.batch->bytes);
+            journal.add(frame.queue, frame.entry,
+                        {batch.producer_id(), frame.batch->append_time, now_, batch.base_sequence(), batch.producer_epoch()});
+        } else if (frame.change != nullptr) {
+            // From the log itself: its newest part is in memory.
+            const commitlog::tail_cache::lookup slabs(*parts_.cache);
+            const auto* slab = slabs.find(frame.entry.position);
+            journal.add_change(frame.queue, frame.entry,
+                               slab == nullptr ? byte_view{}
+                                               : byte_view{(*slab)->at(frame.entry.position) + commitlog::frame_header_size,
+                                                           frame.entry.size});
+        } else {
+            journal.add(frame.queue, frame.entry);
+        }
+    }
+    if (journal.finish_group(to)) poke_maintenance(want_journal);
 }
 
 void log_thread::apply(change_request& request) {

@@ -12,6 +12,7 @@
 #include "commitlog/log_writer.h"
 #include "store/change_codec.h"
 #include "store/disk_turns.h"
+#include "store/index_journal.h"
 #include "store/inbox.h"
 #include "store/latency_histogram.h"
 #include "store/log_usage.h"
@@ -29,6 +30,7 @@ struct store_parts {
     std::unique_ptr<commitlog::tail_cache> cache;
     std::unique_ptr<consumequeue::queue_index> index;
     std::unique_ptr<commitlog::frontier_file> frontier;
+    std::unique_ptr<index_journal> journal;
     producer_table producers;
     log_usage usage;
     recovery_report recovered;
@@ -49,6 +51,7 @@ struct store_parts {
 /// What the log thread asks of the maintenance thread.
 inline constexpr unsigned want_segment = 1;
 inline constexpr unsigned want_reclaim = 2;
+inline constexpr unsigned want_journal = 4;
 
 class log_thread {
 public:
@@ -97,7 +100,8 @@ private:
         change_request* change = nullptr;
         queue_id queue;
         consumequeue::index_entry entry;
-        bool no_frame = false;  ///< a duplicate: only waits for the group
+        bool no_frame = false;    ///< a duplicate: only waits for the group
+        bool idempotent = false;  ///< the batch is that of an idempotent producer
     };
     /// What is on its way to the disk together.
     struct group {
@@ -119,6 +123,7 @@ private:
     void start_write(bool directly = false);
     void on_written(std::error_code error);
     void finish_write(std::error_code error);
+    void write_journal(log_position from, log_position to);
     void apply(change_request& request);
     void apply(const table_change& change);
     void complete(append_request& request, append_batch& batch, std::error_code error);

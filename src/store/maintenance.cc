@@ -57,6 +57,7 @@ void maintenance::stop(bool checkpoint) {
 bool maintenance::step() {
     bool worked = prepare_segment();
     worked |= ring_->reap() > 0;
+    worked |= write_journal();
     worked |= write_index();
     log_.index_written();
     if (log_.failed()) return worked;
@@ -81,6 +82,11 @@ void maintenance::finish() {
         if (const auto written = final_checkpoint(); !written) stop_error_ = written.error();
     }
     while (ring_->in_flight() > 0) ring_->wait(std::chrono::nanoseconds(-1));
+}
+
+bool maintenance::write_journal() {
+    if ((wanted_.load() & want_journal) != 0) wanted_.fetch_and(~want_journal);
+    return parts_.journal->write();
 }
 
 /// Block writes go on as long as the disk takes them. Lack of space is waited out: whoever makes room pokes.
@@ -271,6 +277,7 @@ bool maintenance::checkpoint_if_due() {
 
 result<> maintenance::write_checkpoint() {
     checkpoint_head head;
+    parts_.journal->begin_checkpoint();
     head.replay_from = log_.published();
     IMAGO_CHECK(parts_.index->sync_blocks(*ring_));
     checkpoint_writer writer = checkpoints_->begin();
@@ -279,8 +286,9 @@ result<> maintenance::write_checkpoint() {
     }
     parts_.index->snapshot([&](const consumequeue::queue_snapshot& queue) {
         writer.queue(queue);
-        // A large checkpoint takes a while; the log must not run out of segments meanwhile.
+        // A large checkpoint takes a while; the log must not run out of segments meanwhile, nor its journal of memory.
         if ((wanted_.load(std::memory_order_relaxed) & want_segment) != 0) (void)prepare_segment();
+        (void)parts_.journal->write();
     });
     const unix_ms now = parts_.options.clock();
     parts_.producers.dump(now - parts_.options.producer_expiry_ms,
@@ -291,6 +299,7 @@ result<> maintenance::write_checkpoint() {
     head.end = log_.published();
     head.next_queue_id = parts_.next_queue_id.load();
     IMAGO_CHECK(checkpoints_->commit(writer, head));
+    parts_.journal->finish_checkpoint(head.replay_from);
     checkpoint_at_ = head.replay_from;
     checkpoints_written_.fetch_add(1, std::memory_order_relaxed);
     return {};

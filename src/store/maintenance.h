@@ -47,6 +47,7 @@ private:
     bool prepare_segment();
     bool fill_segments();
     bool write_index();
+    bool write_journal();
     bool keep_retention();
     bool reclaim();
     bool checkpoint_if_due();

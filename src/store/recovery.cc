@@ -43,14 +43,40 @@ public:
     void frame(const frame_header& header, byte_view payload, what take) {
         if (header.queue == change_queue && take != what::all_but_tables) changes(payload);
         if (take == what::tables_only || !parts_.index->bounds(header.queue)) return;
-        consumequeue::index_entry entry{header.base, header.position, header.max_timestamp, header.payload_size,
-                                        header.count, header.tag_hash, 0};
-        (void)publish(header.queue, entry);
-        const batch_view batch(payload);
-        if (batch.producer_id() >= 0) {
-            parts_.producers.record(header.queue, batch, header.base, batch.log_append_time() ? header.append_time : -1,
-                                    header.append_time);
+        parts_.usage.begin_group();
+        publish(header.queue, entry_of(header));
+        parts_.usage.finish_group();
+        if (const auto stamp = stamp_of(header, batch_view(payload))) {
+            parts_.producers.record(header.queue, *stamp, static_cast<std::int32_t>(header.count), header.base);
         }
+    }
+
+    /// The same from the journal.
+    void entries(std::span<const journal_entry> entries) {
+        parts_.usage.begin_group();
+        for (const journal_entry& entry : entries) {
+            if (entry.kind == journal_kind::change) changes(entry.payload);
+            publish(entry.queue, entry.index);
+            if (entry.kind == journal_kind::producer && parts_.index->bounds(entry.queue)) {
+                parts_.producers.record(entry.queue, entry.producer, static_cast<std::int32_t>(entry.index.count), entry.index.base);
+            }
+        }
+        parts_.usage.finish_group();
+    }
+
+    /// What the walk found behind the journal's end goes on with it.
+    void into_journal(const frame_header& header, byte_view payload) {
+        index_journal& journal = *parts_.journal;
+        journal.resume_at(header.position);
+        journal.begin_group(header.position);
+        if (header.queue == change_queue) {
+            journal.add_change(header.queue, entry_of(header), payload);
+        } else if (const auto stamp = stamp_of(header, batch_view(payload))) {
+            journal.add(header.queue, entry_of(header), *stamp);
+        } else {
+            journal.add(header.queue, entry_of(header));
+        }
+        (void)journal.finish_group(header.position + header.advance);
     }
 
     void damaged(const damaged_range& range) {
@@ -60,7 +86,9 @@ public:
             who += fmt::format(" {} offsets {}..{};", parts_.name_of(known.queue), known.base.value,
                                known.base.value + known.count - 1);
             consumequeue::index_entry entry{known.base, known.position, -1, 0, known.count, 0, consumequeue::entry_damaged};
-            (void)publish(known.queue, entry);
+            parts_.usage.begin_group();
+            publish(known.queue, entry);
+            parts_.usage.finish_group();
         }
         parts_.say(fmt::format("the log is damaged in [{}, {}), which was durable: quarantined;{}", range.from.value,
                                range.to.value, who.empty() ? " whose messages it held is not known" : who));
@@ -81,13 +109,23 @@ public:
     }
 
 private:
-    bool publish(queue_id queue, const consumequeue::index_entry& entry) {
-        if (!parts_.index->publish(queue, entry)) return false;
-        const auto segment = parts_.segments->find(entry.position);
-        parts_.usage.begin_group();
-        parts_.usage.add(segment->base(), {queue, entry.end(), entry.max_timestamp, entry.size});
-        parts_.usage.finish_group();
-        return true;
+    static consumequeue::index_entry entry_of(const frame_header& header) {
+        return {header.base, header.position, header.max_timestamp, header.payload_size, header.count, header.tag_hash, 0};
+    }
+    /// Nothing if the batch has no idempotent producer.
+    static std::optional<producer_stamp> stamp_of(const frame_header& header, const batch_view& batch) {
+        if (batch.producer_id() < 0) return std::nullopt;
+        return producer_stamp{batch.producer_id(), batch.log_append_time() ? header.append_time : -1, header.append_time,
+                              batch.base_sequence(), batch.producer_epoch()};
+    }
+
+    /// Within a group of the usage.
+    void publish(queue_id queue, const consumequeue::index_entry& entry) {
+        if (!parts_.index->publish(queue, entry)) return;
+        if (!segment_ || entry.position < segment_->base() || entry.position >= segment_->end()) {
+            segment_ = parts_.segments->find(entry.position);
+        }
+        if (segment_) parts_.usage.add(segment_->base(), {queue, entry.end(), entry.max_timestamp, entry.size});
     }
 
     void changes(byte_view payload) {
@@ -116,6 +154,7 @@ private:
 
     store_parts& parts_;
     bool rebuild_;
+    std::shared_ptr<commitlog::segment> segment_;  ///< of the frame before
     std::unordered_map<queue_id, queue_offset> starts_;
 };
 
@@ -165,9 +204,19 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
             report.bytes_cut = tables.torn_bytes;
         }
         const what take = checkpoint ? what::everything : what::all_but_tables;
+        log_position walk_from = report.replay_from;
+        if (checkpoint) {
+            walk_from = parts.journal->recover(ring, report.replay_from, [&](std::span<const journal_entry> entries) {
+                into.entries(entries);
+                report.journal_entries += entries.size();
+            });
+        }
         const auto walked =
-            commitlog::walk_log(parts.disk, ring, segments, report.replay_from, witness,
-                                {[&](const frame_header& h, byte_view p) { into.frame(h, p, take); },
+            commitlog::walk_log(parts.disk, ring, segments, walk_from, witness,
+                                {[&](const frame_header& h, byte_view p) {
+                                     into.frame(h, p, take);
+                                     if (checkpoint) into.into_journal(h, p);
+                                 },
                                  [&](const damaged_range& range) { into.damaged(range); }},
                                 !checkpoint.has_value());
         into.settle();
@@ -175,6 +224,8 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
         report.frames_replayed = walked.frames;
         report.damaged_ranges = walked.damaged;
         report.bytes_cut += walked.torn_bytes;
+        // What is quarantined has no entry: the next start has to find it as this one did.
+        if (walked.damaged > 0) parts.journal->end();
         if (report.bytes_cut > 0) {
             parts.say(fmt::format("cut a torn tail at {}: {} bytes that were never acknowledged", end.value, report.bytes_cut));
         }
@@ -191,6 +242,8 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
         if (const auto last = segments.find(end); last && last->file() != nullptr) IMAGO_CHECK(parts.disk.sync(*last->file()));
         IMAGO_TRY(end, segments.cut(end));
     }
+    if (report.clean) parts.journal->begin_at(end);
+    parts.journal->resume_at(end);
     IMAGO_CHECK(parts.frontier->stamp_now(parts.disk, end, false));
     report.end = end;
     report.queues = parts.index->used().queues;

@@ -49,6 +49,15 @@ public:
         index.open_files_max = options.open_files_max;
         index.write_together = options.index_write_together;
         parts_.index = std::make_unique<consumequeue::queue_index>(disk, index);
+        journal_options journal;
+        journal.directory = options.directory + "/checkpoint";
+        journal.piece_bytes = options.journal_piece_bytes;
+        journal.piece_log_bytes = options.journal_piece_log_bytes;
+        journal.file_bytes_max = options.journal_bytes_max;
+        journal.allocate_bytes = std::min(journal.allocate_bytes, options.segment_bytes);
+        journal.log = options.log;
+        parts_.journal = std::make_unique<index_journal>(disk, *parts_.segments, std::move(journal));
+        // Syncs the folder that both have their files in.
         IMAGO_TRY(auto checkpoints, checkpoint_files::open(disk, options.directory + "/checkpoint", small ? 64 * 1024 : 1 << 20));
 
         log_position end;
@@ -64,8 +73,9 @@ public:
         log_->poke_maintenance = [this](unsigned what) { maintenance_->poke(what); };
         parts_.index->on_work = [this] { maintenance_->poke(0); };
         // A new folder gets its first checkpoint at once: from then on its absence means something. And what took the whole log
-        // to make is not made a second time.
-        if (parts_.segments->fresh() || parts_.recovered.rebuilt) maintenance_->checkpoint_soon();
+        // to make is not made a second time. The same where there is no journal to go on with; but damage is told of again.
+        const bool walked_far = !parts_.journal->covering() && parts_.recovered.damaged_ranges == 0;
+        if (parts_.segments->fresh() || parts_.recovered.rebuilt || walked_far) maintenance_->checkpoint_soon();
         if (options.threads) {
             log_runner_ = std::thread([this] { log_->run(); });
             maintenance_runner_ = std::thread([this] { maintenance_->run(); });

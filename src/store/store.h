@@ -51,6 +51,9 @@ struct store_options {
     /// Requests up to this size are written by the thread that appends them, if the log is idle; 0 = never.
     std::size_t direct_bytes_max = 64ULL << 10;
     std::uint64_t checkpoint_interval = 1ULL << 30;   ///< bytes of log between checkpoints
+    std::size_t journal_piece_bytes = 256ULL << 10;   ///< the index journal is written in pieces of this size,
+    std::uint64_t journal_piece_log_bytes = 16ULL << 20;  ///< or when so much of the log was not written down yet
+    std::uint64_t journal_bytes_max = 1ULL << 30;     ///< of each of its two files
     std::size_t index_tail_memory = 512ULL << 20;
     std::size_t open_files_max = 1024;
     std::size_t index_write_together = 32;            ///< blocks of the index that one write waits for
@@ -165,7 +168,8 @@ struct recovery_report {
     bool rebuilt = false;               ///< without a checkpoint, from the whole log
     log_position end;                   ///< where appending goes on
     log_position replay_from;
-    std::uint64_t frames_replayed = 0;
+    std::uint64_t frames_replayed = 0;  ///< read in the log
+    std::uint64_t journal_entries = 0;  ///< frames that the index journal told of, so that the log was not read
     std::uint64_t bytes_cut = 0;        ///< torn tail, never acknowledged
     std::uint64_t damaged_ranges = 0;   ///< below the durable frontier: quarantined
     std::uint64_t queues = 0;

@@ -39,6 +39,8 @@ struct simulation {
     std::uint64_t payloads = 0;
     std::uint64_t acknowledged = 0;
     std::uint64_t blocks = 0;  ///< of the index, written
+    std::uint64_t starts = 0;  ///< after an unclean stop, with a checkpoint
+    std::uint64_t starts_from_journal = 0;
 
     std::uint64_t below(std::uint64_t n) { return random() % n; }
 
@@ -59,6 +61,7 @@ struct simulation {
             if (below(4) == 0) change_table(h);
             if (below(12) == 0) trim(h);
             if (below(6) == 0) h.opened->checkpoint_soon();
+            if (below(2) == 0) h.keep_journal();
             sent& request = under_way.emplace_back();
             std::vector<std::size_t> into;
             const std::size_t batches = 1 + below(4);
@@ -149,6 +152,13 @@ struct simulation {
         if (!h.change({store::store::queue_trimmed(queue.id, {start})})) queue.start = std::max(queue.start, start);
     }
 
+    void count_start(const harness& h) {
+        const recovery_report report = h.opened->recovered();
+        if (report.clean || report.rebuilt) return;
+        starts += 1;
+        starts_from_journal += report.journal_entries > 0 ? 1 : 0;
+    }
+
     void check(harness& h) {
         std::string said;
         for (const auto& line : h.lines) said += "\n  " + line;
@@ -199,10 +209,14 @@ void run_seed(std::uint64_t seed, int crashes, simulation& sim) {
     store_options options = small_options();
     // Little memory for the index: its blocks are written, and read, before they have a hundred entries.
     if (sim.below(2) == 0) options.index_tail_memory = 8 * 1024;
+    // The journal is written again and again, and now and then its files are full; or hardly ever.
+    if (sim.below(8) != 0) options.journal_piece_log_bytes = 512ULL << sim.below(4);
+    if (sim.below(8) == 0) options.journal_bytes_max = 4096 * (1 + sim.below(8));
     for (int i = 0; i < crashes; ++i) {
         harness h(sim.disk, options);
         if (i > 0 || sim.below(4) != 0) sim.disk.power_off_after(1 + sim.below(i == 0 ? 120 : 60));
         const bool opened = h.open().has_value();
+        if (opened) sim.count_start(h);
         if (opened && i > 0 && !sim.disk.powered_off()) sim.check(h);
         // A clean stop is followed by a power cut, too.
         if (opened && !sim.disk.powered_off()) (void)sim.work(h);
@@ -215,6 +229,7 @@ void run_seed(std::uint64_t seed, int crashes, simulation& sim) {
     const auto opened = h.open();
     INFO("open: " << (opened ? "fine" : opened.error().message()));
     REQUIRE(opened);
+    sim.count_start(h);
     sim.check(h);
 }
 
@@ -233,5 +248,7 @@ TEST_CASE("everything acknowledged survives power cuts at any step", "[crash]") 
     }
     CHECK(sim.acknowledged > seeds * 5);
     CHECK((seeds < 100 || sim.blocks > seeds / 4));
-    WARN("acknowledged " << sim.acknowledged << " batches over " << seeds * crashes_per_seed << " power cuts");
+    CHECK((seeds < 100 || sim.starts_from_journal > sim.starts / 4));
+    WARN("acknowledged " << sim.acknowledged << " batches over " << seeds * crashes_per_seed << " power cuts; "
+                         << sim.starts_from_journal << " of " << sim.starts << " starts after one went by the journal");
 }

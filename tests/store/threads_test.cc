@@ -49,6 +49,7 @@ store_options real_options(const std::string& path) {
     options.cache_bytes = 1 << 20;
     options.group_bytes_max = 256 * 1024;
     options.checkpoint_interval = 3 << 20;
+    options.journal_piece_log_bytes = 64 << 10;
     return options;
 }
 
