@@ -28,6 +28,7 @@ public:
             add(severity::note, "log/" + name, "does not belong to the log");
         check_segment_headers();
         into_.checkpoints = read_checkpoints(from_);
+        into_.journals = read_journals(from_);
         std::uint64_t durable = into_.checkpoints.durable;
         if (from_.frontier()) durable = std::max(durable, from_.frontier()->frontier);
         // Where the log ends is known only when it has been walked, so a first walk finds the end.
@@ -38,6 +39,7 @@ public:
         });
         tell_log();
         check_checkpoint();
+        check_journals();
         if (with_index) check_index();
         std::erase_if(into_.queues, [](const auto& each) { return each.first == change_queue; });
         if (tell_) tell_(2 * bytes_, 2 * bytes_);
@@ -86,6 +88,7 @@ private:
         }
         ++into_.frames;
         into_.batch_bytes += frame.payload_size;
+        check_journalled(frame);
         queue_summary& queue = into_.queues[frame.queue];
         auto& next = next_.try_emplace(frame.queue, expectation{frame.base, frame.position}).first->second;
         if (frame.base < next.offset) {
@@ -214,6 +217,27 @@ private:
             if (each.start > each.end)
                 add(severity::error, place, fmt::format("starts at {}, behind its end {}", each.start, each.end)).queue = each.queue;
             for (const index_entry& entry : each.tail) check_entry(each.queue, entry, place);
+        }
+    }
+
+    /// What a journal covers has to be in it: the next start does not look into the log there.
+    void check_journalled(const frame_header& frame) {
+        for (const journal& each : into_.journals) {
+            if (frame.position < each.from || frame.position >= each.to) continue;
+            const auto found = std::lower_bound(each.entries.begin(), each.entries.end(), frame.position,
+                                                [](const journal_entry& entry, std::uint64_t at) { return entry.index.position < at; });
+            if (found == each.entries.end() || found->index.position != frame.position)
+                mark(add(severity::error, each.file, fmt::format("does not tell of the frame at {}, which it covers", frame.position)),
+                     frame);
+        }
+    }
+
+    void check_journals() {
+        for (const journal& each : into_.journals) {
+            const std::string place = fmt::format("{}, covering {} to {}", each.file, each.from, each.to);
+            if (each.to > into_.log.end)
+                add(severity::error, place, fmt::format("covers more than the log, which ends at {}", into_.log.end));
+            for (const journal_entry& entry : each.entries) check_entry(entry.queue, entry.index, place);
         }
     }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "inspect/checkpoint.h"
+#include "inspect/journal.h"
 #include "inspect/walk.h"
 
 namespace imago::inspect {
@@ -42,6 +43,7 @@ struct queue_summary {
 struct inspection {
     walk_result log;
     checkpoint_state checkpoints;
+    std::vector<journal> journals;   ///< of the index, in the order in which they were begun
     std::map<std::uint32_t, queue_summary> queues;
     std::uint64_t frames = 0;
     std::uint64_t footers = 0;
@@ -56,8 +58,8 @@ struct inspection {
 /// Told now and then how far a long look is, in bytes of the log; the last time with done = total.
 using progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Walks the log, then reads checkpoint and, with `with_index`, all blocks of the index that it names. Memory grows with
-/// the checkpoint, not with the log.
+/// Walks the log, then reads checkpoint, index journal and, with `with_index`, all blocks of the index that the checkpoint
+/// names. Memory grows with checkpoint and journal, not with the log.
 [[nodiscard]] inspection inspect(folder& from, bool with_index, const progress& tell = {});
 
 }  // namespace imago::inspect

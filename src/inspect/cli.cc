@@ -117,6 +117,9 @@ void print_info(folder& from, const inspection& found) {
     } else {
         fmt::print("checkpoint: none\n");
     }
+    for (const journal& each : found.journals)
+        fmt::print("journal:    {}, sequence {}, {} entries in {} pieces, covers {} to {}\n", each.file, each.sequence,
+                   each.entries.size(), each.pieces, each.from, each.to);
     fmt::print("frames:     {}, {} bytes of batches\n", found.frames, found.batch_bytes);
     fmt::print("\n{:>20}  {:>12}  {:>20}  {}\n", "SEGMENT", "BYTES", "SALT", "SPANS");
     for (const segment_entry& each : from.segments())
@@ -139,7 +142,10 @@ int info(const log_settings& settings) {
         }
         json all = {{"end", found.log.end}, {"durable", found.log.durable}, {"frames", found.frames},
                     {"batch_bytes", found.batch_bytes}, {"segments", json::array()}, {"queues", json::array()},
-                    {"damage", json::array()}};
+                    {"damage", json::array()}, {"journals", json::array()}};
+        for (const journal& each : found.journals)
+            all["journals"].push_back({{"file", each.file}, {"sequence", each.sequence}, {"pieces", each.pieces},
+                                       {"entries", each.entries.size()}, {"from", each.from}, {"to", each.to}});
         if (from.frontier()) all["clean_stop"] = from.frontier()->clean;
         for (const segment_entry& each : from.segments())
             all["segments"].push_back({{"base", each.base}, {"bytes", each.bytes}, {"spans", each.spans.size()}});
@@ -182,10 +188,10 @@ void add_log_commands(CLI::App& app, std::function<int()>& chosen, const progres
         command->callback([settings, work, &chosen] { chosen = [settings, work] { return work(*settings); }; });
         return std::pair(command, settings);
     };
-    static_cast<void>(add("info", "Segments, durable frontier, checkpoint and queues",
+    static_cast<void>(add("info", "Segments, durable frontier, checkpoint, index journal and queues",
                           "\nExample: imago log info /var/lib/imago", info));
     const auto [checking, c] = add("check",
-                                   "Verify every frame, batch, offset, index block and the checkpoint",
+                                   "Verify every frame, batch, offset, index block, the checkpoint and the index journal",
                                    "\nPrints each place that is wrong with position, queue and offsets. A torn tail that was "
                                    "never acknowledged is a note, no error.\nExample: imago log check /var/lib/imago",
                                    check);

@@ -265,3 +265,71 @@ TEST_CASE("an index entry that points elsewhere is an error", "[inspect]") {
     log.save("/checkpoint/checkpoint.b", file);
     CHECK_FALSE(look(log).sound());
 }
+
+namespace {
+
+/// A journal whose first piece is empty and whose second covers all of the log, as docs/format/journal.md says.
+std::vector<std::byte> make_journal(const log_maker& log, const std::vector<made_frame>& told, std::uint64_t log_salt) {
+    std::vector<std::byte> file(2 * 4096);
+    std::uint64_t previous = 0;
+    for (int number = 0; number < 2; ++number) {
+        std::byte* piece = file.data() + number * 4096;
+        const std::uint64_t entries = number == 0 ? 0 : told.size();
+        const std::uint64_t size = 80 + 44 * entries;
+        store_le<std::uint32_t>(piece, 0x504a4d49);
+        store_le<std::uint32_t>(piece + 4, 1);
+        store_le<std::uint64_t>(piece + 8, 1);
+        store_le<std::uint64_t>(piece + 24, previous);
+        store_le<std::uint64_t>(piece + 32, 4096);
+        store_le<std::uint64_t>(piece + 40, number == 0 ? 4096 : log.end());
+        store_le<std::uint64_t>(piece + 48, number == 0 ? 0 : log_salt);
+        store_le<std::uint32_t>(piece + 56, static_cast<std::uint32_t>(number));
+        store_le<std::uint32_t>(piece + 60, static_cast<std::uint32_t>(entries));
+        store_le<std::uint64_t>(piece + 64, size);
+        for (std::uint64_t i = 0; i < entries; ++i) {
+            std::byte* at = piece + 80 + 44 * i;
+            store_le<std::int64_t>(at, told[i].base);
+            store_le<std::uint64_t>(at + 8, told[i].position);
+            store_le<std::int64_t>(at + 16, 1000 + told[i].count - 1);
+            store_le<std::uint32_t>(at + 24, load_le<std::uint32_t>(log.bytes().data() + told[i].position + 32));
+            store_le<std::uint32_t>(at + 28, told[i].count);
+            store_le<std::uint32_t>(at + 32, told[i].queue);
+        }
+        previous = xxh3({piece + 80, size - 80}, xxh3({piece, 72}));
+        store_le<std::uint64_t>(piece + 72, previous);
+    }
+    return file;
+}
+
+}  // namespace
+
+TEST_CASE("an index journal that tells of every frame it covers is sound, and one that leaves one out is not", "[inspect]") {
+    log_maker log;
+    fill(log);
+    log.write(log.end(), true);
+    auto told = log.frames();
+    log.save("/checkpoint/journal.b", make_journal(log, told, 0x1122334455667788));
+    const inspection whole = look(log);
+    CHECK(whole.findings.empty());
+    REQUIRE(whole.journals.size() == 1);
+    CHECK(whole.journals[0].entries.size() == 5);
+    CHECK(whole.journals[0].to == log.end());
+
+    told.erase(told.begin() + 2);
+    log.save("/checkpoint/journal.b", make_journal(log, told, 0x1122334455667788));
+    const inspection less = look(log);
+    REQUIRE(first_error(less) != nullptr);
+    CHECK(first_error(less)->queue == 16);
+    CHECK(first_error(less)->first_offset == 3);
+
+    told = log.frames();
+    told[1].queue = 16;
+    log.save("/checkpoint/journal.b", make_journal(log, told, 0x1122334455667788));
+    CHECK_FALSE(look(log).sound());
+
+    // Of a log that was cut since: not used, and no fault.
+    log.save("/checkpoint/journal.b", make_journal(log, log.frames(), 0x99));
+    const inspection cut = look(log);
+    CHECK(cut.findings.empty());
+    CHECK(cut.journals[0].to == 4096);
+}

@@ -136,6 +136,7 @@ public:
     [[nodiscard]] const std::string& root() const { return root_; }
     [[nodiscard]] std::uint64_t end() const { return end_; }
     [[nodiscard]] std::vector<std::byte>& bytes() { return bytes_; }
+    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
     [[nodiscard]] const std::vector<made_frame>& frames() const { return frames_; }
 
 private:
