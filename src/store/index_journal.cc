@@ -66,6 +66,8 @@ void index_journal::end() {
     const std::lock_guard lock(mutex_);
     stop_covering();
     full_.clear();
+    overflowed_ = false;
+    has_full_.store(false, std::memory_order_release);
 }
 
 log_position index_journal::recover(io::ring& ring, log_position replay_from, const visitor& visit) {

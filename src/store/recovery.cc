@@ -224,8 +224,9 @@ result<log_position> recover(store_parts& parts, checkpoint_files& checkpoints, 
         report.frames_replayed = walked.frames;
         report.damaged_ranges = walked.damaged;
         report.bytes_cut += walked.torn_bytes;
-        // What is quarantined has no entry: the next start has to find it as this one did.
-        if (walked.damaged > 0) parts.journal->end();
+        // What is quarantined has no entry: the next start has to find it as this one did. And what was too much to be kept
+        // in memory is left to the checkpoint that follows.
+        if (walked.damaged > 0 || !parts.journal->covering()) parts.journal->end();
         if (report.bytes_cut > 0) {
             parts.say(fmt::format("cut a torn tail at {}: {} bytes that were never acknowledged", end.value, report.bytes_cut));
         }

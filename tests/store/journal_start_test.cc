@@ -157,3 +157,64 @@ TEST_CASE("damage behind the journal's end is found by the walk, and found again
         cut(h, disk);
     }
 }
+
+TEST_CASE("a start that had to walk far for lack of a journal is followed by a checkpoint, and by a journal", "[journal]") {
+    io::sim_disk disk;
+    store_options options = journalled();
+    options.journal_piece_log_bytes = 512;  // more pieces than may wait
+    harness h(disk, options);
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    for (int i = 0; i < 100; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    cut(h, disk);
+    REQUIRE(disk.remove("d/checkpoint/journal.a"));
+    REQUIRE(disk.remove("d/checkpoint/journal.b"));
+    REQUIRE(h.open());
+    CHECK(h.opened->recovered().journal_entries == 0);
+    CHECK(h.opened->recovered().frames_replayed >= 100);
+    h.settle();
+    CHECK(h.opened->statistics().checkpoints == 1);
+    CHECK(h.lines.empty());
+    for (int i = 100; i < 120; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    cut(h, disk);
+    REQUIRE(h.open());
+    CHECK(h.opened->recovered().journal_entries > 10);
+    CHECK(h.opened->recovered().frames_replayed < 10);
+    CHECK(h.read_all(queue, {0}).size() == 120);
+    h.settle();
+    CHECK(h.opened->statistics().checkpoints == 0);
+}
+
+TEST_CASE("after a clean stop nothing is replayed, and the journal begins with what comes", "[journal]") {
+    io::sim_disk disk;
+    harness h(disk, journalled());
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    for (int i = 0; i < 20; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    h.shut();
+    h.topics.state.clear();
+    REQUIRE(h.open());
+    CHECK(h.opened->recovered().clean);
+    CHECK(h.opened->recovered().journal_entries == 0);
+    for (int i = 20; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    cut(h, disk);
+    REQUIRE(h.open());
+    CHECK(h.opened->recovered().journal_entries > 30);
+    CHECK(h.opened->recovered().frames_replayed < 10);
+    CHECK(h.read_all(queue, {0}).size() == 60);
+}
+
+TEST_CASE("without a checkpoint the journal is not used: everything is rebuilt from the log", "[journal]") {
+    io::sim_disk disk;
+    harness h(disk, journalled());
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    for (int i = 0; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    cut(h, disk);
+    REQUIRE(disk.remove("d/checkpoint/checkpoint.a"));
+    REQUIRE(disk.remove("d/checkpoint/checkpoint.b"));
+    REQUIRE(h.open());
+    CHECK(h.opened->recovered().rebuilt);
+    CHECK(h.opened->recovered().journal_entries == 0);
+    CHECK(h.read_all(queue, {0}).size() == 60);
+}
