@@ -38,7 +38,8 @@ struct journal_options {
 
 class index_journal {
 public:
-    /// Opens or creates both files; making their names durable is the caller's. Without them there is a journal that never covers anything. `disk` and `segments` outlive it.
+    /// Opens or creates both files; making their names durable is the caller's. One that cannot be opened cannot be written:
+    /// the journal ends when it is that one's turn. `disk` and `segments` outlive it.
     index_journal(io::disk& disk, const commitlog::segment_set& segments, journal_options options);
     index_journal(const index_journal&) = delete;
     index_journal& operator=(const index_journal&) = delete;
