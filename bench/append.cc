@@ -35,7 +35,7 @@ constexpr std::string_view usage =
     "usage: append FOLDER [options]\n"
     "  --message B    bytes of a message (1024)        --records N   messages in a batch (16)\n"
     "  --queues N     (1000)                           --batches N   batches in a request (16)\n"
-    "  --threads N    producer threads (1)             --window N    requests in flight for each (fills depth + 3 groups)\n"
+    "  --threads N    producer threads (1)             --window N    requests in flight for each (fills 2 depth + 2 groups)\n"
     "  --group B      group_bytes_max (262144)         --segments recycled|fresh (recycled)\n"
     "  --seconds S    of each measurement (0.5)        --rounds N    of four measurements (5)\n"
     "  --depth N      groups under way, of limit and store (4)\n"
@@ -213,7 +213,7 @@ result<outcome> measure_store(io::disk& disk, const std::string& folder, const a
 
     const std::size_t request_bytes = given.batches * batch.size();
     const std::size_t window =
-        given.window != 0 ? given.window : std::max<std::size_t>(2, (3 + given.depth) * given.group / (request_bytes * given.threads));
+        given.window != 0 ? given.window : std::max<std::size_t>(2, (2 + 2 * given.depth) * given.group / (request_bytes * given.threads));
     std::vector<std::unique_ptr<producer>> producers;
     for (std::size_t i = 0; i < given.threads; ++i)
         producers.push_back(std::make_unique<producer>(*opened, batch, queues, i * queues.size() / given.threads, given, window));

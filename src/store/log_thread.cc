@@ -94,7 +94,7 @@ void log_thread::post(append_request& first) {
         for (const append_batch& batch : request->batches) bytes += batch.bytes.size();
     }
     const bool asleep = sleeping_.load(std::memory_order_seq_cst) || !parts_.options.threads;
-    if (asleep && bytes <= parts_.options.direct_bytes_max && write_directly(first)) return;
+    if (asleep && bytes <= parts_.options.direct_bytes_max && write_directly(first, bytes)) return;
     append_inbox_.push_all(first);
     const std::uint64_t waiting = waiting_bytes_.fetch_add(bytes, std::memory_order_seq_cst) + bytes;
     // Asleep with a write under way: its completion is a wake-up too, so spare the system call for small amounts.
@@ -111,12 +111,13 @@ bool log_thread::quiet() const {
 
 // Two thread switches less for a message that comes alone: to the log thread, and back. The price is that the caller
 // waits for the disk; so not for large requests, and not for a while after the disk took long.
-bool log_thread::write_directly(append_request& first) {
+bool log_thread::write_directly(append_request& first, std::uint64_t bytes) {
     const std::unique_lock hold(baton_, std::try_to_lock);
     if (!hold || !quiet()) return false;
     const auto began = std::chrono::steady_clock::now();
     if (began < direct_after_) return false;
     direct_ = true;
+    backlog_bytes_ += static_cast<std::int64_t>(bytes);
     appends_.append(&first);
     lay_out();
     if (writer_.building()) {
@@ -179,7 +180,7 @@ bool log_thread::idle() const {
 bool log_thread::step() {
     bool worked = ring_->reap() > 0;
     if (!append_inbox_.empty()) {
-        waiting_bytes_.store(0, std::memory_order_seq_cst);
+        backlog_bytes_ += static_cast<std::int64_t>(waiting_bytes_.exchange(0, std::memory_order_seq_cst));
         appends_.append(append_inbox_.take());
         worked = true;
     }
@@ -197,7 +198,7 @@ bool log_thread::step() {
     // What is half laid out is finished; the rest is answered.
     if (closing_.load(std::memory_order_relaxed) && batch_cursor_ == 0) refuse_all(store_errc::closing);
     if (appends_.front() != nullptr || changes_.front() != nullptr || rewrite_.load(std::memory_order_relaxed)) lay_out();
-    while (writer_.may_write()) {
+    while (may_write()) {
         start_write();
         worked = true;
         // The next group is laid out while this one is written.
@@ -282,6 +283,7 @@ bool log_thread::lay_out(append_request& request) {
     if (batch_cursor_ == 0) request.pending = request.batches.size() + 1;
     for (; batch_cursor_ < request.batches.size(); ++batch_cursor_) {
         if (!lay_out(request, request.batches[batch_cursor_])) return false;
+        backlog_bytes_ -= static_cast<std::int64_t>(request.batches[batch_cursor_].bytes.size());
     }
     batch_cursor_ = 0;
     appends_.pop();
@@ -443,6 +445,15 @@ bool log_thread::lay_out_rewrite() {
     return true;
 }
 
+/// A write joins others only when as much waits behind it as is under way with it. With less the answers of all would come together,
+/// and what they bring would find nothing under way: disk and processors would work in turn instead of at once.
+bool log_thread::may_write() const {
+    if (!writer_.may_write()) return false;
+    if (!writer_.writing()) return true;
+    const std::uint64_t under_way = writer_.building_bytes() * writer_.writes();
+    return backlog_bytes_ >= static_cast<std::int64_t>(parts_.options.overlap_backlog * under_way);
+}
+
 void log_thread::start_write(bool directly) {
     group& next = nth_write(writer_.writes());
     std::swap(building_, next.frames);
@@ -492,7 +503,7 @@ void log_thread::finish_write(std::error_code error) {
     std::swap(written_, over.frames);
     // With a full group waiting the disk need not wait for us to publish this one. A group with room left takes what has
     // come meanwhile first; and where flush() does the writing itself, the answers would wait for it.
-    if (!direct_ && appends_.front() != nullptr && writer_.may_write() && parts_.disk.kind() != io::backend::posix) start_write();
+    if (!direct_ && appends_.front() != nullptr && may_write() && parts_.disk.kind() != io::backend::posix) start_write();
 
     parts_.usage.begin_group();
     const auto segment = written_.empty() || written_.front().no_frame ? nullptr : parts_.segments->find(written_.front().entry.position);

@@ -91,8 +91,9 @@ private:
     void wake();
     /// The requests are small, the log is idle and its thread asleep: the caller lays them out, writes them and is answered,
     /// all within this call. False: nothing was done.
-    [[nodiscard]] bool write_directly(append_request& first);
+    [[nodiscard]] bool write_directly(append_request& first, std::uint64_t bytes);
     [[nodiscard]] bool quiet() const;
+    [[nodiscard]] bool may_write() const;
     /// One frame of a group that is laid out or being written; the arrays are reused.
     struct pending {
         append_request* request = nullptr;
@@ -152,6 +153,7 @@ private:
     fifo<append_request> appends_;
     fifo<change_request> changes_;
     std::size_t batch_cursor_ = 0;  ///< next batch of appends_.front()
+    std::int64_t backlog_bytes_ = 0;  ///< of appends_, and what is not laid out yet of its front; may be a little late, so below 0
     std::atomic<bool> sleeping_{false};
     std::atomic<bool> closing_{false};
     std::atomic<bool> rewrite_{false};

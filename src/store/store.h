@@ -45,9 +45,11 @@ struct store_options {
     std::uint64_t segment_bytes = 256ULL << 20;       ///< multiple of 1 MiB (tests: of 4 KiB)
     std::size_t cache_bytes = 256ULL << 20;           ///< newest part of the log kept in memory
     std::size_t group_bytes_max = 2ULL << 20;         ///< one commit; a larger batch is written alone
-    /// Commits under way at once, at most commitlog::log_writer::writes_limit. One joins others once it has overlap_bytes.
+    /// Commits under way at once, at most commitlog::log_writer::writes_limit. One joins others when it has overlap_bytes, and
+    /// overlap_backlog times what is under way then waits behind it.
     std::size_t writes_max = 4;
     std::size_t overlap_bytes = 512ULL << 10;
+    std::size_t overlap_backlog = 1;
     /// Requests up to this size are written by the thread that appends them, if the log is idle; 0 = never.
     std::size_t direct_bytes_max = 64ULL << 10;
     std::uint64_t checkpoint_interval = 1ULL << 30;   ///< bytes of log between checkpoints

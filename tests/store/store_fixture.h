@@ -45,6 +45,7 @@ inline store_options small_options() {
     options.cache_bytes = 128 * 1024;
     options.group_bytes_max = 16 * 1024;
     options.overlap_bytes = 1024;
+    options.overlap_backlog = 0;
     options.direct_bytes_max = 4 * 1024;
     options.checkpoint_interval = 48 * 1024;
     options.threads = false;
