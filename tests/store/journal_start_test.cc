@@ -19,6 +19,11 @@ store_options journalled() {
     return options;
 }
 
+/// "m<first>" .. up to "m<last>", each in a batch of its own.
+void write(harness& h, queue_id queue, int first, int last) {
+    for (int i = first; i < last; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+}
+
 void cut(harness& h, io::sim_disk& disk) {
     h.keep_journal();
     h.cut_power();
@@ -87,7 +92,7 @@ TEST_CASE("any flipped byte of the journal costs no message", "[journal]") {
         harness h(disk, journalled());
         REQUIRE(h.open());
         queue = h.make_queue();
-        for (int i = 0; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+        write(h, queue, 0, 60);
         cut(h, disk);
     }
     int less = 0;
@@ -114,7 +119,7 @@ TEST_CASE("damage in the log below the journal's end is told by who reads it, wi
     harness h(disk, journalled());
     REQUIRE(h.open());
     const queue_id queue = h.make_queue();
-    for (int i = 0; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    write(h, queue, 0, 60);
     cut(h, disk);
     const auto log = io::read_file(disk, "d/log/00000000000000000000.seg").value();
     const auto text = std::string_view(as_text(log));
@@ -140,7 +145,7 @@ TEST_CASE("damage behind the journal's end is found by the walk, and found again
         harness h(disk, options);
         REQUIRE(h.open());
         queue = h.make_queue();
-        for (int i = 0; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+        write(h, queue, 0, 60);
         cut(h, disk);
     }
     const auto log = io::read_file(disk, "d/log/00000000000000000000.seg").value();
@@ -165,7 +170,7 @@ TEST_CASE("a start that had to walk far for lack of a journal is followed by a c
     harness h(disk, options);
     REQUIRE(h.open());
     const queue_id queue = h.make_queue();
-    for (int i = 0; i < 100; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    write(h, queue, 0, 100);
     cut(h, disk);
     REQUIRE(disk.remove("d/checkpoint/journal.a"));
     REQUIRE(disk.remove("d/checkpoint/journal.b"));
@@ -175,7 +180,7 @@ TEST_CASE("a start that had to walk far for lack of a journal is followed by a c
     h.settle();
     CHECK(h.opened->statistics().checkpoints == 1);
     CHECK(h.lines.empty());
-    for (int i = 100; i < 120; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    write(h, queue, 100, 120);
     cut(h, disk);
     REQUIRE(h.open());
     CHECK(h.opened->recovered().journal_entries > 10);
@@ -190,13 +195,13 @@ TEST_CASE("after a clean stop nothing is replayed, and the journal begins with w
     harness h(disk, journalled());
     REQUIRE(h.open());
     const queue_id queue = h.make_queue();
-    for (int i = 0; i < 20; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    write(h, queue, 0, 20);
     h.shut();
     h.topics.state.clear();
     REQUIRE(h.open());
     CHECK(h.opened->recovered().clean);
     CHECK(h.opened->recovered().journal_entries == 0);
-    for (int i = 20; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    write(h, queue, 20, 60);
     cut(h, disk);
     REQUIRE(h.open());
     CHECK(h.opened->recovered().journal_entries > 30);
@@ -209,7 +214,7 @@ TEST_CASE("without a checkpoint the journal is not used: everything is rebuilt f
     harness h(disk, journalled());
     REQUIRE(h.open());
     const queue_id queue = h.make_queue();
-    for (int i = 0; i < 60; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
+    write(h, queue, 0, 60);
     cut(h, disk);
     REQUIRE(disk.remove("d/checkpoint/checkpoint.a"));
     REQUIRE(disk.remove("d/checkpoint/checkpoint.b"));
