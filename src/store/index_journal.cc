@@ -49,6 +49,14 @@ bool index_journal::covering() const {
     return covering_;
 }
 
+void index_journal::end() {
+    const std::lock_guard lock(mutex_);
+    stop_covering();
+    full_.clear();
+    overflowed_ = false;
+    has_full_.store(false, std::memory_order_release);
+}
+
 // ---- log thread ----
 
 void index_journal::add(queue_id queue, const consumequeue::index_entry& entry, const producer_stamp& producer) {
@@ -137,12 +145,7 @@ void index_journal::give_back(piece&& piece) {
 }
 
 void index_journal::failed(std::error_code error) {
-    {
-        const std::lock_guard lock(mutex_);
-        stop_covering();
-        full_.clear();
-        has_full_.store(false, std::memory_order_release);
-    }
+    end();
     say(fmt::format("the index journal could not be written: {}; until the next checkpoint a start after a crash reads more of the log",
                     error.message()));
 }

@@ -53,7 +53,9 @@ public:
     void begin_at(log_position replay_from);
     /// The log goes on here; nothing lies between this and what was added.
     void resume_at(log_position end);
-    /// It covers nothing from here on, until the next checkpoint.
+
+    // ---- start-up and maintenance thread ----
+    /// It covers nothing from here on, until the next checkpoint; what was not written is let go.
     void end();
 
     // ---- log thread ----

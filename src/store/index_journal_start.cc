@@ -17,14 +17,6 @@ void index_journal::begin_at(log_position replay_from) {
 
 void index_journal::resume_at(log_position end) { to_ = end; }
 
-void index_journal::end() {
-    const std::lock_guard lock(mutex_);
-    stop_covering();
-    full_.clear();
-    overflowed_ = false;
-    has_full_.store(false, std::memory_order_release);
-}
-
 log_position index_journal::recover(io::ring& ring, log_position replay_from, const visitor& visit) {
     const int newest = current_;
     const auto& newer = slots_[newest].beginning;

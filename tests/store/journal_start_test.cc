@@ -24,6 +24,14 @@ void write(harness& h, queue_id queue, int first, int last) {
     for (int i = first; i < last; ++i) REQUIRE_FALSE(h.append(queue, make_batch("m" + std::to_string(i))).error);
 }
 
+/// A new store with a queue of so many messages.
+queue_id filled(harness& h, int count) {
+    REQUIRE(h.open());
+    const queue_id queue = h.make_queue();
+    write(h, queue, 0, count);
+    return queue;
+}
+
 void cut(harness& h, io::sim_disk& disk) {
     h.keep_journal();
     h.cut_power();
@@ -90,9 +98,7 @@ TEST_CASE("any flipped byte of the journal costs no message", "[journal]") {
     queue_id queue;
     {
         harness h(disk, journalled());
-        REQUIRE(h.open());
-        queue = h.make_queue();
-        write(h, queue, 0, 60);
+        queue = filled(h, 60);
         cut(h, disk);
     }
     int less = 0;
@@ -117,9 +123,7 @@ TEST_CASE("any flipped byte of the journal costs no message", "[journal]") {
 TEST_CASE("damage in the log below the journal's end is told by who reads it, with a clear error", "[journal]") {
     io::sim_disk disk;
     harness h(disk, journalled());
-    REQUIRE(h.open());
-    const queue_id queue = h.make_queue();
-    write(h, queue, 0, 60);
+    const queue_id queue = filled(h, 60);
     cut(h, disk);
     const auto log = io::read_file(disk, "d/log/00000000000000000000.seg").value();
     const auto text = std::string_view(as_text(log));
@@ -143,9 +147,7 @@ TEST_CASE("damage behind the journal's end is found by the walk, and found again
     queue_id queue;
     {
         harness h(disk, options);
-        REQUIRE(h.open());
-        queue = h.make_queue();
-        write(h, queue, 0, 60);
+        queue = filled(h, 60);
         cut(h, disk);
     }
     const auto log = io::read_file(disk, "d/log/00000000000000000000.seg").value();
@@ -168,9 +170,7 @@ TEST_CASE("a start that had to walk far for lack of a journal is followed by a c
     store_options options = journalled();
     options.journal_piece_log_bytes = 512;  // more pieces than may wait
     harness h(disk, options);
-    REQUIRE(h.open());
-    const queue_id queue = h.make_queue();
-    write(h, queue, 0, 100);
+    const queue_id queue = filled(h, 100);
     cut(h, disk);
     REQUIRE(disk.remove("d/checkpoint/journal.a"));
     REQUIRE(disk.remove("d/checkpoint/journal.b"));
@@ -193,9 +193,7 @@ TEST_CASE("a start that had to walk far for lack of a journal is followed by a c
 TEST_CASE("after a clean stop nothing is replayed, and the journal begins with what comes", "[journal]") {
     io::sim_disk disk;
     harness h(disk, journalled());
-    REQUIRE(h.open());
-    const queue_id queue = h.make_queue();
-    write(h, queue, 0, 20);
+    const queue_id queue = filled(h, 20);
     h.shut();
     h.topics.state.clear();
     REQUIRE(h.open());
@@ -212,9 +210,7 @@ TEST_CASE("after a clean stop nothing is replayed, and the journal begins with w
 TEST_CASE("without a checkpoint the journal is not used: everything is rebuilt from the log", "[journal]") {
     io::sim_disk disk;
     harness h(disk, journalled());
-    REQUIRE(h.open());
-    const queue_id queue = h.make_queue();
-    write(h, queue, 0, 60);
+    const queue_id queue = filled(h, 60);
     cut(h, disk);
     REQUIRE(disk.remove("d/checkpoint/checkpoint.a"));
     REQUIRE(disk.remove("d/checkpoint/checkpoint.b"));
