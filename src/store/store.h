@@ -157,9 +157,13 @@ struct time_request {
 class reader {
 public:
     virtual ~reader() = default;
-    /// True: answered in the request now, done() is not called. False: done() comes from ring().reap() or wait().
+    /// True: answered in the request now, done() is not called. False: done() comes from ring().reap() or wait(), once start() was
+    /// called.
     [[nodiscard]] virtual bool read(read_request& request) = 0;
     [[nodiscard]] virtual bool find(time_request& request) = 0;
+    /// Begins what needs the disk: for those who got false, and what is read ahead for others. What lies side by side in the log is
+    /// read in one go, so ask for all that is wanted now before it.
+    virtual void start() = 0;
     /// For the thread's event loop: when event_descriptor() is readable, call reap().
     [[nodiscard]] virtual io::ring& ring() = 0;
 };

@@ -14,9 +14,6 @@ using consumequeue::block_ref;
 using consumequeue::index_entry;
 using consumequeue::lookup;
 
-/// Frames closer together than this are read in one go; one read is at most this large (a larger frame: as large as it is).
-constexpr std::uint64_t coalesce_gap = 32 * 1024;
-constexpr std::uint64_t piece_bytes_max = 128 * 1024;
 /// What one request reads from the disk before it answers with what it has.
 constexpr std::uint64_t fetch_bytes_max = 8 << 20;
 
@@ -228,9 +225,9 @@ void store_reader::read_block(fetch& fetch, const block_ref& ref, std::shared_pt
         const byte_view bytes{came.block_bytes.get(), done.error ? 0 : done.transferred};
         if (!self.parts_.index->admit_block(came.ref, bytes)) (void)self.rebuild(came.ref);
         self.go_on(came);
+        self.start();
     };
     ring_->submit(request);
-    ring_->flush();
 }
 
 store_reader::fetch& store_reader::begin_fetch(queue_id queue, read_request* read, time_request* time) {
@@ -289,8 +286,8 @@ void store_reader::plan(fetch& fetch, std::size_t max_bytes) const {
         if (!fetch.pieces.empty()) {
             piece& last = fetch.pieces.back();
             const log_position covered = last.from + last.size;
-            const bool near = entry.position.value <= covered.value + coalesce_gap && end <= last.segment->end() &&
-                              end.value - last.from.value <= piece_bytes_max;
+            const bool near = entry.position.value <= covered.value + waiting_reads::gap_max && end <= last.segment->end() &&
+                              end.value - last.from.value <= waiting_reads::together_max;
             if (near) {
                 planned -= last.size;
                 last.size = round_up(end.value, 4096) - last.from.value;
@@ -311,52 +308,78 @@ void store_reader::plan(fetch& fetch, std::size_t max_bytes) const {
     fetch.entries.resize(i);
 }
 
-void store_reader::submit(fetch& fetch, piece& piece) {
+void store_reader::want(fetch& fetch, piece& piece) {
     piece.owner = &fetch;
-    piece.bytes = std::shared_ptr<std::byte[]>(make_aligned_bytes(piece.size).release(), aligned_delete{});
-    piece.request.what = io::request::kind::read;
-    piece.request.target = piece.segment->file();
-    piece.request.offset = piece.from - piece.segment->base();
-    piece.request.data = piece.bytes.get();
-    piece.request.size = std::min(piece.size, piece.segment->end() - piece.from);
-    piece.request.context = &piece;
-    piece.request.done = [](io::request& done) {
-        auto& whole = *static_cast<store_reader::piece*>(done.context);
-        whole.error = done.error;
-        whole.transferred = done.transferred;
-        store_reader& self = *whole.owner->self;
-        self.allowance_.ended(whole.size);
-        self.start_some();
-        self.came(whole);
-        self.ring_->flush();
-    };
     fetch.pending += 1;
-    (fetch.is_ahead() ? waiting_ahead_ : waiting_).push_back(&piece);
-    start_some();
+    waiting_.add(piece, fetch.is_ahead() ? waiting_reads::urgency::ahead : waiting_reads::urgency::wanted);
 }
 
-/// Starts reads in the order in which they were asked for, those that nobody waits for last.
+void store_reader::start() {
+    start_some();
+    ring_->flush();
+}
+
 void store_reader::start_some() {
-    while (!waiting_.empty() || !waiting_ahead_.empty()) {
-        std::deque<piece*>& from = waiting_.empty() ? waiting_ahead_ : waiting_;
-        piece& next = *from.front();
-        if (!allowance_.may_start(next.size, parts_.writes)) return;
-        from.pop_front();
-        allowance_.started(next.size);
-        counters_.disk_reads.fetch_add(1, std::memory_order_relaxed);
-        ring_->submit(next.request);
+    while (!waiting_.empty()) {
+        const waiting_reads::next_read& next = waiting_.peek();
+        if (!allowance_.may_start(next.whole.size, parts_.writes)) return;
+        read_now(next);
+        waiting_.pop();
     }
 }
 
-/// Starts the reads for as many entries as fit, but for those that were read ahead. With nothing pending all is there.
+void store_reader::read_now(const waiting_reads::next_read& next) {
+    if (free_reads_.empty()) {
+        free_reads_.push_back(reads_.emplace_back(std::make_unique<disk_read>()).get());
+        free_reads_.back()->self = this;
+    }
+    disk_read& read = *free_reads_.back();
+    free_reads_.pop_back();
+    read.range = next.whole;
+    for (log_range* range : next.ranges) read.pieces.push_back(static_cast<piece*>(range));
+    read.bytes = std::shared_ptr<std::byte[]>(make_aligned_bytes(read.range.size).release(), aligned_delete{});
+    read.request = {};
+    read.request.what = io::request::kind::read;
+    read.request.target = read.range.segment->file();
+    read.request.offset = read.range.from - read.range.segment->base();
+    read.request.data = read.bytes.get();
+    read.request.size = std::min(read.range.size, read.range.segment->end() - read.range.from);
+    read.request.context = &read;
+    read.request.done = [](io::request& done) {
+        auto& came = *static_cast<disk_read*>(done.context);
+        came.self->read_came(came);
+    };
+    allowance_.started(read.range.size);
+    counters_.disk_reads.fetch_add(1, std::memory_order_relaxed);
+    ring_->submit(read.request);
+}
+
+void store_reader::read_came(disk_read& read) {
+    allowance_.ended(read.range.size);
+    // The disk goes on while the answers are made.
+    start();
+    for (piece* each : read.pieces) {
+        const std::uint64_t offset = each->from - read.range.from;
+        each->error = read.request.error;
+        each->transferred = std::min<std::uint64_t>(each->size, read.request.transferred - std::min(offset, read.request.transferred));
+        each->bytes = {read.bytes, read.bytes.get() + offset};
+    }
+    // Whoever gets an answer may ask for more at once.
+    for (piece* each : read.pieces) came(*each);
+    read.pieces.clear();
+    read.bytes = nullptr;
+    read.range.segment = nullptr;
+    free_reads_.push_back(&read);
+    start();
+}
+
+/// Asks for the reads for as many entries as fit, but for those that were read ahead. With nothing pending all is there.
 void store_reader::read_frames(fetch& fetch, std::size_t max_bytes) {
     plan(fetch, max_bytes);
     for (piece& piece : fetch.pieces) {
         piece.owner = &fetch;
-        if (!take_ahead(fetch, piece)) submit(fetch, piece);
+        if (!take_ahead(fetch, piece)) want(fetch, piece);
     }
-    // The first fetch of a stream starts before what is read ahead of it.
-    ring_->flush();
     note_stream(fetch);
 }
 
@@ -366,6 +389,7 @@ void store_reader::came(piece& piece) {
     if (store_reader::piece* const borrower = std::exchange(piece.borrower, nullptr)) {
         borrower->error = piece.error;
         borrower->transferred = piece.transferred;
+        borrower->bytes = piece.bytes;
         came(*borrower);
     }
     if (--owner.pending == 0) go_on(owner);

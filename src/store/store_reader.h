@@ -1,12 +1,12 @@
 // Reads for one thread: from the tail cache without a hop, from the disk through the thread's own ring.
 #pragma once
 
-#include <deque>
 #include <list>
 #include <memory>
 #include <vector>
 
 #include "store/log_thread.h"
+#include "store/waiting_reads.h"
 
 namespace imago::store {
 
@@ -24,11 +24,13 @@ public:
 
     bool read(read_request& request) override;
     bool find(time_request& request) override;
+    void start() override;
     io::ring& ring() override { return *ring_; }
 
 private:
     struct fetch;  ///< one request that needs the disk
-    struct piece;  ///< one read of the log
+    struct piece;  ///< a part of the log that it wants
+    struct disk_read;
     struct stream;  ///< somebody who reads a queue in order
 
     enum class outcome { answered, needs_disk };
@@ -42,8 +44,10 @@ private:
     [[nodiscard]] bool has_file(log_position position) const;
     void read_block(fetch& fetch, const consumequeue::block_ref& ref, std::shared_ptr<io::file> file);
     void plan(fetch& fetch, std::size_t max_bytes) const;
-    void submit(fetch& fetch, piece& piece);
+    void want(fetch& fetch, piece& piece);
     void start_some();
+    void read_now(const waiting_reads::next_read& next);
+    void read_came(disk_read& read);
     void read_frames(fetch& fetch, std::size_t max_bytes);
     void came(piece& piece);
     void go_on(fetch& fetch);
@@ -65,9 +69,10 @@ private:
     std::vector<consumequeue::index_entry> entries_;  ///< scratch
     std::vector<std::unique_ptr<fetch>> free_;
     std::size_t active_ = 0;
-    std::deque<piece*> waiting_;        ///< reads to start, in order
-    std::deque<piece*> waiting_ahead_;  ///< the same, for what is read ahead
+    waiting_reads waiting_;
     read_allowance allowance_;
+    std::vector<std::unique_ptr<disk_read>> reads_;  ///< all there are
+    std::vector<disk_read*> free_reads_;
     std::list<stream> streams_;                   ///< who asked last comes first
     std::vector<std::unique_ptr<fetch>> aheads_;  ///< of streams, and dropped ones that are under way still
     std::uint64_t ahead_bytes_ = 0;

@@ -9,7 +9,8 @@ namespace {
 
 /// Readers that are told apart; with more of them at a time nothing is read ahead.
 constexpr std::size_t streams_max = 32;
-/// Requests that are read ahead for each of them, and bytes for all together.
+/// Requests that are read ahead for each of them, and bytes for all together: to each its share, so that those who read side by side
+/// are read ahead side by side.
 constexpr std::size_t ahead_max = 2;
 constexpr std::uint64_t ahead_bytes_max = 8 << 20;
 
@@ -39,18 +40,22 @@ void store_reader::note_stream(const fetch& fetch) {
         of.ahead.erase(of.ahead.begin());
     }
     if (!of.ahead.empty() && of.ahead.front()->from > end) drop_ahead(of);
-    while (of.ahead.size() < ahead_max && ahead_bytes_ < ahead_bytes_max) {
+    const std::uint64_t share = ahead_bytes_max / streams_.size();
+    std::uint64_t ahead_of_it = 0;
+    for (const store_reader::fetch* each : of.ahead) ahead_of_it += each->charged;
+    while (of.ahead.size() < ahead_max && ahead_of_it < share && ahead_bytes_ < ahead_bytes_max) {
         const queue_offset from = of.ahead.empty() ? end : of.ahead.back()->end;
         if (!of.ahead.empty() && from == of.ahead.back()->from) break;  // its block of the index is on its way
         auto& added = aheads_.emplace_back(std::make_unique<store_reader::fetch>());
         added->self = this;
         added->queue = fetch.queue;
         added->from = added->end = from;
-        added->max_bytes = fetch.read->max_bytes;
+        added->max_bytes = std::min<std::size_t>(fetch.read->max_bytes, share - ahead_of_it);
         if (!read_ahead(*added)) {
             aheads_.pop_back();
             break;
         }
+        ahead_of_it += added->charged;
         of.ahead.push_back(added.get());
     }
 }
@@ -92,8 +97,7 @@ bool store_reader::read_ahead(fetch& ahead) {
     ahead.end = ahead.entries.back().end();
     for (const piece& piece : ahead.pieces) ahead.charged += piece.size;
     ahead_bytes_ += ahead.charged;
-    for (piece& piece : ahead.pieces) submit(ahead, piece);
-    ring_->flush();
+    for (piece& piece : ahead.pieces) want(ahead, piece);
     return true;
 }
 
@@ -107,15 +111,14 @@ bool store_reader::take_ahead(fetch& fetch, piece& wanted) {
             if (!covers || piece.borrower != nullptr || (piece.arrived && piece.error)) continue;
             wanted.from = piece.from;
             wanted.size = piece.size;
-            wanted.bytes = piece.bytes;
             if (piece.arrived) {
+                wanted.bytes = piece.bytes;
                 wanted.transferred = piece.transferred;
                 wanted.arrived = true;
             } else {
                 piece.borrower = &wanted;
                 fetch.pending += 1;
-                // Somebody waits for it now.
-                if (std::erase(waiting_ahead_, &piece) > 0) waiting_.push_back(&piece);
+                waiting_.hurry(piece);
             }
             return true;
         }
@@ -141,7 +144,10 @@ void store_reader::drop(fetch& ahead) {
     ahead_bytes_ -= ahead.charged;
     ahead.charged = 0;
     ahead.dropped = true;
-    ahead.pending -= std::erase_if(waiting_ahead_, [&](const piece* each) { return each->owner == &ahead; });
+    for (piece& each : ahead.pieces) {
+        // One that somebody has come to wait for is read all the same.
+        if (each.borrower == nullptr && waiting_.remove(each)) ahead.pending -= 1;
+    }
     if (!ahead.under_way()) std::erase_if(aheads_, [&](const auto& each) { return each.get() == &ahead; });
 }
 

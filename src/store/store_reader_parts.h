@@ -6,21 +6,26 @@
 namespace imago::store {
 
 /// A contiguous part of one segment, holding one or more of the wanted frames.
-struct store_reader::piece {
-    log_position from;  ///< aligned for direct I/O
-    std::uint64_t size = 0;
+struct store_reader::piece : log_range {
     std::size_t first = 0;  ///< entries [first, last) of the fetch
     std::size_t last = 0;
-    std::shared_ptr<commitlog::segment> segment;
-    std::shared_ptr<std::byte[]> bytes;
-    io::request request;
     fetch* owner = nullptr;
     // What came:
     bool arrived = false;
     std::error_code error;
     std::uint64_t transferred = 0;
+    std::shared_ptr<std::byte[]> bytes;  ///< a part of what was read, and holds all of it
     // Read ahead, and wanted before it came: by this piece of a fetch.
     piece* borrower = nullptr;
+};
+
+/// One read of the disk, for one or more pieces.
+struct store_reader::disk_read {
+    store_reader* self = nullptr;
+    log_range range;
+    std::vector<piece*> pieces;
+    std::shared_ptr<std::byte[]> bytes;
+    io::request request;
 };
 
 struct store_reader::fetch {

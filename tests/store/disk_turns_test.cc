@@ -94,6 +94,7 @@ TEST_CASE("a cold read gives way to a write of the log that is under way", "[dis
         REQUIRE_FALSE(write.done);  // on its way to the disk
 
         REQUIRE_FALSE(h.reads->read(request));
+        h.reads->start();
         CHECK(h.reads->ring().in_flight() == 1);
         h.settle();
         REQUIRE(write.done);
@@ -102,6 +103,7 @@ TEST_CASE("a cold read gives way to a write of the log that is under way", "[dis
     }
     SECTION("with none there are four at once") {
         REQUIRE_FALSE(h.reads->read(request));
+        h.reads->start();
         CHECK(h.reads->ring().in_flight() == 4);
     }
     while (!done) h.reads->ring().wait(std::chrono::nanoseconds(-1));

@@ -183,7 +183,9 @@ struct harness {
         bool done = false;
         request.context = &done;
         request.done = [](read_request& r) { *static_cast<bool*>(r.context) = true; };
-        if (!reads->read(request)) {
+        const bool at_once = reads->read(request);
+        reads->start();
+        if (!at_once) {
             while (!done) reads->ring().wait(std::chrono::nanoseconds(-1));
         }
         return request;
@@ -196,7 +198,9 @@ struct harness {
         bool done = false;
         request.context = &done;
         request.done = [](time_request& r) { *static_cast<bool*>(r.context) = true; };
-        if (!reads->find(request)) {
+        const bool at_once = reads->find(request);
+        reads->start();
+        if (!at_once) {
             while (!done) reads->ring().wait(std::chrono::nanoseconds(-1));
         }
         return request;

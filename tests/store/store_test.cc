@@ -411,6 +411,7 @@ bool check_read(harness& h, queue_id queue, std::int64_t& from, std::size_t max_
     request.context = &done;
     request.done = [](read_request& r) { *static_cast<bool*>(r.context) = true; };
     const bool at_once = h.reads->read(request);
+    h.reads->start();
     while (!at_once && !done) h.reads->ring().wait(std::chrono::nanoseconds(-1));
     REQUIRE_FALSE(request.error);
     REQUIRE_FALSE(request.slices.empty());

@@ -79,7 +79,9 @@ int follow(store::store& s, queue_id queue, std::int64_t until) {
         bool done = false;
         request.context = &done;
         request.done = [](read_request& r) { *static_cast<bool*>(r.context) = true; };
-        if (!reads.read(request)) {
+        const bool at_once = reads.read(request);
+        reads.start();
+        if (!at_once) {
             while (!done) reads.ring().wait(std::chrono::nanoseconds(-1));
         }
         if (request.error) return -1;

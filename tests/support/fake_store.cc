@@ -88,6 +88,7 @@ public:
         return true;
     }
 
+    void start() override {}
     io::ring& ring() override { return ring_; }
 
 private:

@@ -58,6 +58,12 @@ worker::worker(const services& services, net::event_loop& loop, std::unique_ptr<
         self->append_now();
     };
     append_now_.context = this;
+    start_reads_.run = [](net::task& job) {
+        auto* self = static_cast<worker*>(job.context);
+        self->start_reads_due_ = false;
+        self->reader_->start();
+    };
+    start_reads_.context = this;
     loop_.watch(reader_->ring().event_descriptor(), reap_);
 }
 
@@ -103,6 +109,12 @@ void worker::append_now() {
     append_bytes_ = 0;
     appends_last_ = &appends_;
     services_.store.append_all(std::exchange(appends_, nullptr));
+}
+
+void worker::start_reads_soon() {
+    if (start_reads_due_) return;
+    start_reads_due_ = true;
+    loop_.at_end_of_turn(start_reads_);
 }
 
 void worker::complain(std::string_view line) {

@@ -27,13 +27,21 @@ public:
     [[nodiscard]] std::unique_ptr<net::session> open(net::connection& link) override;
 
     [[nodiscard]] const services& with() const { return services_; }
-    [[nodiscard]] store::reader& reader() { return *reader_; }
     [[nodiscard]] kafka::fetch_sessions& fetch_sessions() { return *fetch_sessions_; }
     /// The request for this frame; null if there is no such API or version.
     [[nodiscard]] request* request_for(byte_view frame);
     void recycle(request& request);
     /// Hands it to the store, together with what else comes in this turn of the loop.
     void append(store::append_request& request);
+    /// As of store::reader; what needs the disk begins together with what else comes in this turn of the loop.
+    [[nodiscard]] bool read(store::read_request& request) {
+        start_reads_soon();
+        return reader_->read(request);
+    }
+    [[nodiscard]] bool find(store::time_request& request) {
+        start_reads_soon();
+        return reader_->find(request);
+    }
     /// Counts a request, or an answer that tells an error.
     void count_request(std::size_t kind) { api_counter::raise(counters_[kind].requests); }
     void count_error(std::size_t kind) { api_counter::raise(counters_[kind].errors); }
@@ -43,6 +51,7 @@ public:
 private:
     worker(const services& services, net::event_loop& loop, std::unique_ptr<store::reader> reader);
     void append_now();
+    void start_reads_soon();
 
     const services& services_;
     std::unique_ptr<api_counter[]> own_counters_;  // when nobody collects them
@@ -52,6 +61,8 @@ private:
     std::unique_ptr<kafka::fetch_sessions> fetch_sessions_;
     net::task reap_;
     net::task append_now_;
+    net::task start_reads_;
+    bool start_reads_due_ = false;
     store::append_request* appends_ = nullptr;  // of this turn
     store::append_request** appends_last_ = &appends_;
     std::size_t append_bytes_ = 0;

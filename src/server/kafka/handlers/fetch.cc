@@ -255,7 +255,7 @@ void fetch::start_reads() {
         own.read.at_least_one = spoken_for == 0;  // or a batch larger than the limits could never be read
         promised_ += own.read.max_bytes;
         ++reading_;
-        if (home().reader().read(own.read)) take(own);
+        if (home().read(own.read)) take(own);
     }
     if (reading_ == 0) all_read();
 }

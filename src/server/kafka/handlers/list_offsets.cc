@@ -140,7 +140,7 @@ private:
         find_.error = {};
         find_.found = false;
         find_.batch = {};
-        if (!home().reader().find(find_)) return false;
+        if (!home().find(find_)) return false;
         return take_found();
     }
 
@@ -172,7 +172,7 @@ private:
         read_.error = {};
         read_.slices.clear();
         time_ = time;
-        if (!home().reader().read(read_)) return false;
+        if (!home().read(read_)) return false;
         return take_read();
     }
 
