@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """kill -9 of the server while groups rebalance, again and again.
 
-    tests/e2e/kill9/rebalances.py --imago build/release/imago [--kills 50] [--seed N]
+    tests/e2e/kill9/rebalances.py --imago build/release/imago [--kills 50] [--servers 2] [--seed N]
 
-Three groups consume one topic, each all of it: a classic one, one of the consumer protocol, one in which both kinds of
+Two servers go through this side by side, each with a folder, a port, topic, groups and clients of its own: mostly the
+groups wait, for silent members to be given up. The kills are divided between them as they come to it.
+
+Three groups consume the topic, each all of it: a classic one, one of the consumer protocol, one in which both kinds of
 members are together. Each has members that stay from the first kill to the last, of several clients, and others that
 join, leave and die all the time; every member commits what it got, at once. The server is killed at moments that chance
 picks and started again on the same folder and port; no client is restarted for it.
@@ -34,11 +37,13 @@ from harness.sessions import cache  # noqa: E402
 
 TOPIC = "rebalances"
 QUEUES = 12
+SEGMENT_BYTES = 16 << 20        # the least that may be set, as of the checkpoints
+PADDING = bytes(800)            # the key of each record: segments and checkpoints follow each other within 25 kills
 SESSION_MS = 6000
 PATIENCE_S = 90
 ADMINS = ("franz-go", "java", "kafka-python")      # the first that is there reads what is committed
-FLAGS = ["--set", "data.segment_size=16MiB", "--set", "data.checkpoint_interval=16MiB", "--set", "data.cache_size=32MiB",
-         "--set", "kafka.auto_create_topics=false", "--set", "groups.initial_rebalance_delay=0",
+FLAGS = ["--set", f"data.segment_size={SEGMENT_BYTES}", "--set", f"data.checkpoint_interval={SEGMENT_BYTES}",
+         "--set", "data.cache_size=32MiB", "--set", "kafka.auto_create_topics=false", "--set", "groups.initial_rebalance_delay=0",
          "--set", "groups.consumer_heartbeat_interval=300ms", "--set", f"groups.consumer_session_timeout={SESSION_MS}ms"]
 
 
@@ -84,7 +89,8 @@ class Writer:
             if len(self._producer) < 300:
                 for _ in range(4):
                     value = f"r{number}"
-                    self._producer.produce(TOPIC, value, partition=number % QUEUES, on_delivery=self._delivered(value))
+                    self._producer.produce(TOPIC, value, PADDING, partition=number % QUEUES,
+                                           on_delivery=self._delivered(value))
                     number += 1
             self._producer.poll(0)
         if left := self._producer.flush(60):
@@ -130,9 +136,13 @@ class Group:
             except (sessions.ClientError, OSError):
                 pass                # a program that wanted to talk to a server that is away: it is not counted on
 
+    def quieten(self):
+        """No more comings and goings; those that visit stay until settle()."""
+        self._stopping.set()
+
     def settle(self):
         """No more comings and goings; those that still visit leave."""
-        self._stopping.set()
+        self.quieten()
         if self._thread.is_alive():
             self._thread.join()
         for guest in self._guests:
@@ -199,21 +209,29 @@ class KafkaVictim:
             raise RuntimeError(problem)
         self._up = False
 
+    def segments(self, _):
+        return "?", None
+
     def abandon(self):
         if self._up:
             self._server.kill()
 
 
 class Assault:
-    def __init__(self, options, folder, report):
-        self.options, self.report, self.rng = options, report, random.Random(options.seed)
-        self.victim = KafkaVictim() if options.kafka else Victim(options.imago, folder, servers.free_port(), FLAGS)
+    """The life of one server. `kills` has for each of those side by side how often it was killed."""
+
+    def __init__(self, options, name, kills, report):
+        self.options, self.name, self.kills, self.report = options, name, kills, report
+        self.seed = f"{options.seed} {name}"
+        self.rng = random.Random(self.seed)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"imago-rebalances-{name.replace(' ', '-')}-"))
+        self.victim = KafkaVictim() if options.kafka else Victim(options.imago, self.folder, servers.free_port(), FLAGS)
         self.failed = False
         self.groups, self.back_s, self.admin_client = [], [], None
 
     def result(self, what, problem=None):
         self.failed |= problem is not None
-        self.report.result(what, problem)
+        self.report.result(f"{self.name}: {what}", problem)
         return problem is None
 
     def start(self):
@@ -259,24 +277,37 @@ class Assault:
                 raise RuntimeError(problem)
         return kills
 
+    def live(self):
+        try:
+            try:
+                self.run()
+            finally:
+                self.close()
+        except (Exception, SystemExit) as error:    # whatever it was: the run failed, and the other server goes on
+            self.result("the run", f"{type(error).__name__}: {error}")
+
     def run(self):
         self.start()
         self.admin_client = self.admin()
         self.admin_client.create_topic(topic=TOPIC, partitions=QUEUES, configs={})
         writer = Writer(self.victim.address)
-        self.groups = [Group(name, self.victim, self.options.build, random.Random(f"{self.options.seed} {name}"))
+        self.groups = [Group(name, self.victim, self.options.build, random.Random(f"{self.seed} {name}"))
                        for name in GROUPS]
         self.wait_until_back(self.groups)
         for g in self.groups:
             g.begin()
-        kills = rounds = 0
-        while kills < self.options.kills:
+        rounds = 0
+        # Not half of the kills for each: how long a group is away is chance, and none shall wait for the other in the end.
+        while sum(self.kills.values()) < self.options.kills:
             # Mostly one group of the three must be back, so that the others are hit amid their rebalances; at times all.
             self.wait_until_back(self.groups if rounds % 5 == 4 else [self.groups[rounds % len(self.groups)]])
-            kills += self.kill_once()
+            self.kills[self.name] += self.kill_once()
             rounds += 1
+        kills = self.kills[self.name]
         self.result(f"no acknowledged commit was lost or went back in {kills} kills")
         self.result("imago log check found nothing wrong after any kill")
+        for g in self.groups:
+            g.quieten()         # all at once: to give up a silent member takes each of them the time of a session
         for g in self.groups:
             g.settle()
         self.wait_until_back(self.groups)
@@ -286,7 +317,8 @@ class Assault:
             self.conclude(g, writer)
         self.victim.stop()
         self.result("imago log check finds nothing wrong after a clean stop", self.victim.check_log())
-        print(f"{kills} kills; {len(writer.acknowledged)} records; comings and goings: "
+        print(f"{self.name}: {kills} kills; {len(writer.acknowledged)} records; "
+              f"segments: {self.victim.segments(SEGMENT_BYTES)[0]}; comings and goings: "
               + ", ".join(f"{g.name} {g.changes}" for g in self.groups)
               + f"; longest wait for groups to be back {max(self.back_s):.1f} s", flush=True)
 
@@ -348,7 +380,8 @@ def arguments():
     which.add_argument("--imago", type=lambda p: pathlib.Path(p).resolve())
     which.add_argument("--kafka", action="store_true", help="kill a real Kafka: shows that the test is right; slow")
     parser.add_argument("--build", default=ROOT / "build" / "release", help="where e2e_librdkafka was built")
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=50, help="of all servers together (default: 50)")
+    parser.add_argument("--servers", type=int, default=2, help="side by side (default: 2)")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="of the moments of the kills")
     return parser.parse_args()
 
@@ -357,18 +390,24 @@ def main():
     options = arguments()
     print(f"seed {options.seed}", flush=True)
     report, began = Report(), time.monotonic()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="imago-rebalances-"))
-    one = Assault(options, folder, report)
+    kills = {f"server {number + 1}": 0 for number in range(options.servers)}
+    lives = []
     try:
-        one.run()
-    except Exception as error:  # whatever it was: the run failed
-        one.result("the run", f"{type(error).__name__}: {error}")
+        for name in kills:
+            lives.append(Assault(options, name, kills, report))
+        threads = [threading.Thread(target=one.live, name=one.name, daemon=True) for one in lives]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     finally:
-        one.close()
-    if one.failed:
-        print(f"kept: {folder}")
-    else:
-        shutil.rmtree(folder)
+        for one in lives:       # again, unless they were interrupted
+            one.close()
+    for one in lives:
+        if one.failed:
+            print(f"{one.name}: kept: {one.folder}")
+        else:
+            shutil.rmtree(one.folder)
     print(f"kill -9 amid rebalances: {time.monotonic() - began:.0f} s")
     return report.close()
 
