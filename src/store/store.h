@@ -127,6 +127,7 @@ struct read_request {
     queue_offset from;
     std::size_t max_bytes = 0;
     bool at_least_one = true;  ///< give the first batch even if larger than max_bytes
+    const void* consumer = nullptr;  ///< slices for the same one are let go together, and so may hold memory in common; only compared
     void (*done)(read_request&) = nullptr;
     void* context = nullptr;
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "commitlog/log_walk.h"
@@ -237,6 +239,7 @@ store_reader::fetch& store_reader::begin_fetch(queue_id queue, read_request* rea
     fresh->self = this;
     fresh->queue = queue;
     fresh->read = read;
+    fresh->consumer = read != nullptr ? read->consumer : nullptr;
     fresh->time = time;
     return *fresh.release();  // comes back to free_ in answer()
 }
@@ -364,6 +367,7 @@ void store_reader::read_came(disk_read& read) {
         each->transferred = std::min<std::uint64_t>(each->size, read.request.transferred - std::min(offset, read.request.transferred));
         each->bytes = {read.bytes, read.bytes.get() + offset};
     }
+    keep_apart(read);
     // Whoever gets an answer may ask for more at once.
     for (piece* each : read.pieces) came(*each);
     read.pieces.clear();
@@ -371,6 +375,22 @@ void store_reader::read_came(disk_read& read) {
     read.range.segment = nullptr;
     free_reads_.push_back(&read);
     start();
+}
+
+/// A consumer that is slow to take its answer must not hold what others have taken long ago: whose part of a read is the smaller one
+/// gets it in memory of its own.
+void store_reader::keep_apart(disk_read& read) {
+    const auto consumer_of = [](const piece* each) { return each->owner->consumer; };
+    const void* const first = consumer_of(read.pieces.front());
+    if (std::all_of(read.pieces.begin(), read.pieces.end(), [&](const piece* each) { return consumer_of(each) == first; })) return;
+    std::unordered_map<const void*, std::uint64_t> shares;
+    for (const piece* each : read.pieces) shares[consumer_of(each)] += each->size;
+    for (piece* each : read.pieces) {
+        if (each->error || 2 * shares[consumer_of(each)] >= read.range.size) continue;
+        std::shared_ptr<std::byte[]> copy(make_aligned_bytes(each->size).release(), aligned_delete{});
+        std::memcpy(copy.get(), each->bytes.get(), each->transferred);
+        each->bytes = std::move(copy);
+    }
 }
 
 /// Asks for the reads for as many entries as fit, but for those that were read ahead. With nothing pending all is there.

@@ -48,6 +48,7 @@ private:
     void start_some();
     void read_now(const waiting_reads::next_read& next);
     void read_came(disk_read& read);
+    static void keep_apart(disk_read& read);
     void read_frames(fetch& fetch, std::size_t max_bytes);
     void came(piece& piece);
     void go_on(fetch& fetch);

@@ -49,6 +49,7 @@ void store_reader::note_stream(const fetch& fetch) {
         auto& added = aheads_.emplace_back(std::make_unique<store_reader::fetch>());
         added->self = this;
         added->queue = fetch.queue;
+        added->consumer = fetch.consumer;
         added->from = added->end = from;
         added->max_bytes = std::min<std::size_t>(fetch.read->max_bytes, share - ahead_of_it);
         if (!read_ahead(*added)) {

@@ -14,7 +14,7 @@ struct store_reader::piece : log_range {
     bool arrived = false;
     std::error_code error;
     std::uint64_t transferred = 0;
-    std::shared_ptr<std::byte[]> bytes;  ///< a part of what was read, and holds all of it
+    std::shared_ptr<std::byte[]> bytes;  ///< a part of what was read, which it holds all of; or a copy
     // Read ahead, and wanted before it came: by this piece of a fetch.
     piece* borrower = nullptr;
 };
@@ -33,6 +33,7 @@ struct store_reader::fetch {
     read_request* read = nullptr;  ///< neither read nor time: read ahead
     time_request* time = nullptr;
     queue_id queue;
+    const void* consumer = nullptr;
     std::vector<consumequeue::index_entry> entries;
     std::vector<piece> pieces;  ///< unmoved once reading began
     std::size_t pending = 0;

@@ -98,6 +98,31 @@ TEST_CASE("what many queues have side by side in the log is read in one go", "[c
     CHECK(reads < 60);
 }
 
+TEST_CASE("an answer does not hold what was read with it for other consumers", "[cold_reads][store]") {
+    io::sim_disk disk;
+    harness h(disk, large_segments());
+    REQUIRE(h.open());
+    constexpr std::size_t queues = 8;
+    constexpr std::size_t size = 8 * 1024;
+    const auto made = fill(h, queues, 1, size);
+    const bool many = GENERATE(true, false);
+    std::deque<asked> all(queues);
+    const auto before = h.opened->statistics().disk_reads;
+    for (std::size_t q = 0; q < queues; ++q) {
+        all[q].request.consumer = many ? &all[q] : nullptr;
+        all[q].begin(h, made[q], 0, 1 << 20);
+    }
+    h.reads->start();
+    wait_for(h, all);
+    CHECK(h.opened->statistics().disk_reads - before == 1);
+    for (std::size_t q = 0; q < queues; ++q) {
+        REQUIRE(all[q].request.slices.size() == 1);
+        CHECK(payload_of(all[q].request.slices[0].bytes) == message(q, 0, size));
+        // How many hold the memory it is in.
+        CHECK(all[q].request.slices[0].owner.use_count() == (many ? 1 : static_cast<long>(queues)));
+    }
+}
+
 TEST_CASE("a damaged message among those read in one go harms no other", "[cold_reads][store]") {
     io::sim_disk disk;
     harness h(disk, large_segments());

@@ -252,6 +252,7 @@ void fetch::start_reads() {
         own.read.queue = want.queue;
         own.read.from = want.from;
         own.read.max_bytes = std::min(want.bytes_max, left);
+        own.read.consumer = &link();
         own.read.at_least_one = spoken_for == 0;  // or a batch larger than the limits could never be read
         promised_ += own.read.max_bytes;
         ++reading_;
