@@ -318,17 +318,13 @@ void store_reader::want(fetch& fetch, piece& piece) {
 }
 
 void store_reader::start() {
-    start_some();
-    ring_->flush();
-}
-
-void store_reader::start_some() {
     while (!waiting_.empty()) {
         const waiting_reads::next_read& next = waiting_.peek();
-        if (!allowance_.may_start(next.whole.size, parts_.writes)) return;
+        if (!allowance_.may_start(next.whole.size, parts_.writes)) break;
         read_now(next);
         waiting_.pop();
     }
+    ring_->flush();
 }
 
 void store_reader::read_now(const waiting_reads::next_read& next) {

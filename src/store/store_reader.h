@@ -45,7 +45,6 @@ private:
     void read_block(fetch& fetch, const consumequeue::block_ref& ref, std::shared_ptr<io::file> file);
     void plan(fetch& fetch, std::size_t max_bytes) const;
     void want(fetch& fetch, piece& piece);
-    void start_some();
     void read_now(const waiting_reads::next_read& next);
     void read_came(disk_read& read);
     static void keep_apart(disk_read& read);

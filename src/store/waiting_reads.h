@@ -43,7 +43,7 @@ public:
     void add(log_range& range, urgency how);
     /// False if it does not wait (any more).
     bool remove(log_range& range);
-    /// As if it had been wanted from the first, if it waits.
+    /// What was added ahead is wanted from now on, behind those that are already; nothing if it does not wait (any more).
     void hurry(log_range& range);
 
     [[nodiscard]] bool empty() const { return places_.empty(); }
