@@ -40,12 +40,14 @@ struct cell {
     bool fetch;            // else produce
     bool simulated;        // the disk
     int requests;
+    bool handed_over = false;  // appended through the log's inbox, as from a busy log or after a slow write; else written on the spot
 };
 
 constexpr cell cells[] = {
     {"produce-batched", 1024, 16, 16, 16, false, false, 120},
     {"produce-100", 100, 160, 16, 16, false, false, 60},
     {"produce-alone", 100, 1, 1, 16, false, false, 500},
+    {"produce-handed", 100, 1, 1, 16, false, false, 500, true},
     {"produce-10000", 1024, 1, 250, 10'000, false, false, 160},
     {"fetch-batched", 1024, 16, 16, 16, true, false, 60},
     {"fetch-10000", 1024, 1, 250, 10'000, true, false, 60},
@@ -83,6 +85,7 @@ public:
         options.segment_bytes = 64ULL << 20;
         options.cache_bytes = 512ULL << 20;
         options.threads = false;
+        if (cell.handed_over) options.direct_bytes_max = 0;
         options.zero_fill = false;
         store_ = std::move(*store::store::open(*disk_, options, tables_.bindings()));
         service_ = std::make_unique<broker::service>(*store_, tables_, broker::service_options{});

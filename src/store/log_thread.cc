@@ -123,7 +123,8 @@ bool log_thread::write_directly(append_request& first, std::uint64_t bytes) {
     if (writer_.building()) {
         start_write(true);
         const auto ended = std::chrono::steady_clock::now();
-        if (ended - began > direct_slow) direct_after_ = ended + direct_pause * (ended - began);
+        // Without threads there is nobody to hand over to, and what happens must not depend on the clock.
+        if (parts_.options.threads && ended - began > direct_slow) direct_after_ = ended + direct_pause * (ended - began);
     }
     direct_ = false;
     // What came meanwhile, what did not fit, or the stamp after it: the thread's.
