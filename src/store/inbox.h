@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 
 namespace imago::store {
 
@@ -30,6 +31,15 @@ public:
         } while (!head_.compare_exchange_weak(head, newest_first, std::memory_order_seq_cst, std::memory_order_relaxed));
     }
     [[nodiscard]] bool empty() const { return head_.load(std::memory_order_seq_cst) == nullptr; }
+    /// Whether there are so many; for whoever takes them.
+    [[nodiscard]] bool holds(std::size_t count) const {
+        const T* item = head_.load(std::memory_order_acquire);
+        while (item != nullptr && count > 0) {
+            item = item->next;
+            count -= 1;
+        }
+        return count == 0;
+    }
     /// All that was pushed, oldest first, linked by next.
     [[nodiscard]] T* take() {
         T* newest_first = head_.exchange(nullptr, std::memory_order_acquire);

@@ -27,6 +27,10 @@ constexpr std::uint64_t stamp_bytes = 16 * 1024;
 /// stalls now and then costs a network thread a tenth of its time at most, and not all who wait for it the short way.
 constexpr auto direct_slow = std::chrono::milliseconds(2);
 constexpr int direct_pause = 10;
+/// After a direct write during which so many requests came, appends go through the log thread for a while: they waited for a network
+/// thread that waited for the disk and had neither read what came to it meanwhile nor sent answers.
+constexpr std::size_t direct_crowd = 8;
+constexpr auto direct_crowd_pause = std::chrono::milliseconds(100);
 /// Changes of a table rewrite that go into one frame.
 constexpr std::size_t rewrite_bytes = 256 * 1024;
 
@@ -125,6 +129,7 @@ bool log_thread::write_directly(append_request& first, std::uint64_t bytes) {
         const auto ended = std::chrono::steady_clock::now();
         // Without threads there is nobody to hand over to, and what happens must not depend on the clock.
         if (parts_.options.threads && ended - began > direct_slow) direct_after_ = ended + direct_pause * (ended - began);
+        if (parts_.options.threads && append_inbox_.holds(direct_crowd)) direct_after_ = std::max(direct_after_, ended + direct_crowd_pause);
     }
     direct_ = false;
     // What came meanwhile, what did not fit, or the stamp after it: the thread's.
