@@ -83,12 +83,13 @@ def disk_limit(build, folder):
 
 
 def loopback_limit(seconds=0.5):
-    """MB/s of one TCP connection that copies 1 MiB at a time."""
+    """MB/s of one TCP connection that copies 1 MiB at a time, without the pacing that imago turns off between local ends."""
     listener = socket.create_server(("127.0.0.1", 0))
     child = os.fork()
     if child == 0:
         try:
             with socket.create_connection(listener.getsockname()) as out:
+                out.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
                 block = bytes(1 << 20)
                 end = time.monotonic() + seconds
                 while time.monotonic() < end:

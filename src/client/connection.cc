@@ -1,5 +1,7 @@
 #include "client/connection.h"
 
+#include "base/local_socket.h"
+
 #include <asio/co_spawn.hpp>
 #include <asio/connect.hpp>
 #include <asio/detached.hpp>
@@ -113,6 +115,7 @@ asio::awaitable<result<>> connection::connect() {
         error = std::error_code(error.value(), std::system_category());
     if (error) co_return tl::unexpected(error);
     socket_.set_option(asio::ip::tcp::no_delay(true), error);
+    tune_if_local(socket_.native_handle());
     co_return result<>{};
 }
 

@@ -1,5 +1,7 @@
 #include "client/bench/channel.h"
 
+#include "base/local_socket.h"
+
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -37,6 +39,7 @@ result<std::unique_ptr<channel>> channel::open(const std::string& host, const st
     if (::connect(socket, found->ai_addr, found->ai_addrlen) != 0) return tl::unexpected(last_error());
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    tune_if_local(socket);
     return made;
 }
 

@@ -1,6 +1,7 @@
 #include "server/net/server.h"
 
 #include "base/check.h"
+#include "base/local_socket.h"
 #include "server/net/socket_connection.h"
 
 #include <asio/ip/tcp.hpp>
@@ -249,6 +250,7 @@ struct server::state {
             if (entrance.enter(from.address())) {
                 socket.set_option(tcp::no_delay(true), error);
                 socket.set_option(asio::socket_base::keep_alive(true), error);
+                tune_if_local(socket.native_handle());
                 const int descriptor = socket.release(error);
                 if (error) {
                     entrance.leave(from.address());
