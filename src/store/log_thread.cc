@@ -128,8 +128,10 @@ bool log_thread::write_directly(append_request& first, std::uint64_t bytes) {
         start_write(true);
         const auto ended = std::chrono::steady_clock::now();
         // Without threads there is nobody to hand over to, and what happens must not depend on the clock.
-        if (parts_.options.threads && ended - began > direct_slow) direct_after_ = ended + direct_pause * (ended - began);
-        if (parts_.options.threads && append_inbox_.holds(direct_crowd)) direct_after_ = std::max(direct_after_, ended + direct_crowd_pause);
+        if (parts_.options.threads) {
+            if (ended - began > direct_slow) direct_after_ = ended + direct_pause * (ended - began);
+            if (append_inbox_.holds(direct_crowd)) direct_after_ = std::max(direct_after_, ended + direct_crowd_pause);
+        }
     }
     direct_ = false;
     // What came meanwhile, what did not fit, or the stamp after it: the thread's.
