@@ -4,7 +4,7 @@ import shutil
 import tempfile
 
 import limits
-from rig import call, row
+from rig import WINDOW, call, row
 
 GROUPS = ((256 << 10, "256 KiB"), (1 << 20, "1 MiB"))
 
@@ -31,7 +31,7 @@ def over_loopback(rig, _):
                 rig.bench(server, "fill", bytes=first, **shape)
             before = [limits.durable_writes(rig, server.folder, depth) for depth in (1, limits.DEPTH)]
             start = server.metrics()
-            got = rig.bench(server, "produce", seconds=rig.seconds, **shape)
+            got = rig.bench(server, "produce", seconds=rig.seconds, window=WINDOW, **shape)
             end = server.metrics()
             after = [limits.durable_writes(rig, server.folder, depth) for depth in (1, limits.DEPTH)]
             grown = {name: end[name] - start[name] for name in ("imago_log_end_position", "imago_log_flush_seconds_count")}

@@ -3,7 +3,7 @@ import re
 import time
 
 import limits
-from rig import finished, row
+from rig import WINDOW, finished, row
 
 GIB = 1 << 30
 NO_CHECKPOINT = "data.checkpoint_interval=1TiB"
@@ -28,7 +28,7 @@ def speed(rig, number):
     for queues, shape in wanted if number % 2 == 0 else reversed(wanted):
         with rig.server() as server:
             server.start()
-            found[queues] = rig.bench(server, "produce", queues=queues, message=1024, seconds=rig.seconds, **shape)
+            found[queues] = rig.bench(server, "produce", queues=queues, message=1024, seconds=rig.seconds, window=WINDOW, **shape)
             found[queues]["memory"] = server.memory()
     base = found[16]["messages_per_second"]
     for queues, goal in ((20_000, None), (100_000, 0.7)):

@@ -17,6 +17,9 @@ sys.path.insert(0, str(HERE.parent / "compare"))
 from machine import busy_share, loopback_limit  # noqa: E402, F401
 from process import Failed, free_port  # noqa: E402
 
+#: Requests in flight where a server is to be saturated, as in bench/compare: with eight it waits for some now and then.
+WINDOW = 32
+
 
 def processor_seconds(pid):
     """User and system time of a process."""
