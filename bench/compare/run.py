@@ -123,8 +123,10 @@ def main():
 def measure(args, peers, cells, results, canary, read_ahead):
     was = results.facts
     results.facts = facts(args, peers, read_ahead)
-    results.facts["limits"] = was.get("limits", [])
-    for key in ("settings", "durable"):  # an earlier run into the same folder may have had others
+    # An earlier run into the same folder began earlier, and may have had more rounds.
+    results.facts |= {"limits": was.get("limits", []), "when": was.get("when", results.facts["when"]),
+                      "rounds": max(was.get("rounds", 0), args.rounds)}
+    for key in ("settings", "durable"):  # and other peers
         results.facts[key] = {**was.get(key, {}), **results.facts[key]}
     if results.facts["busy_before"] > 0.05:
         print(f"the machine is not quiet: others use {100 * results.facts['busy_before']:.0f} % of it; the report says so",
