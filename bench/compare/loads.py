@@ -6,6 +6,10 @@ import threading
 from installed import BIN, CACHE
 from process import Counters, Failed, Missing
 
+#: Requests in flight that saturate. With 8 either server waited for some now and then: imago left a fifth of the processors idle on
+#: 10,000 queues.
+WINDOW = 32
+
 
 class Load:
     """How a cell's words become a command. `topic` is the cell's own."""
@@ -38,8 +42,7 @@ class KafkaLoad(Load):
 
     def words(self, load):
         queues, style = load["queues"], load["style"]
-        # With 8 in flight either server waited for requests now and then: imago left a fifth of the processors idle on 10,000 queues.
-        records, batches, how = 1, min(queues, 250), ["--connections", 1, "--window", 32]
+        records, batches, how = 1, min(queues, 250), ["--connections", 1, "--window", WINDOW]
         if style == "batched" and queues <= 16:
             records = self.batch[load["message"]] * (4 if queues == 1 else 1)
         elif style == "single":

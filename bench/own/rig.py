@@ -14,11 +14,9 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "compare"))
+from loads import WINDOW  # noqa: E402, F401
 from machine import busy_share, loopback_limit  # noqa: E402, F401
 from process import Failed, free_port  # noqa: E402
-
-#: Requests in flight where a server is to be saturated, as in bench/compare: with eight it waits for some now and then.
-WINDOW = 32
 
 
 def processor_seconds(pid):
